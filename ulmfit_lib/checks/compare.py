@@ -1,0 +1,128 @@
+"""Whether two plain values are the same, and the first place where they are not."""
+
+from typing import Any
+
+_SHOWN = 12  # characters on either side of a difference
+_LONGEST = 160  # characters of a value in a message
+
+
+def show(value: Any) -> str:
+    """Return a value as one line of at most 160 characters."""
+    text = repr(value)
+    if len(text) <= _LONGEST:
+        return text
+    half = _LONGEST // 2
+    return f"{text[:half]} ... {text[-half:]} ({len(text)} characters)"
+
+
+def type_name(value: Any) -> str:
+    """Return what kind of value it is, in words.
+
+    >>> type_name(None), type_name("a"), type_name([])
+    ('None', 'a str', 'a list')
+    """
+    if value is None:
+        return "None"
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+
+
+def wrong_type(got: Any, expected: Any) -> str | None:
+    """Say how the type of `got` is wrong, or return None. Only the very same type is right, not a subclass.
+
+    >>> wrong_type(None, "a")
+    'None instead of a str'
+    """
+    if type(got) is type(expected):
+        return None
+    return f"{type_name(got)} instead of {type_name(expected)}"
+
+
+def first_difference(got: Any, expected: Any, tolerance: float = 0.0) -> str | None:
+    """Say where two values first differ, or return None where they are the same.
+
+    Args:
+        got: what came back.
+        expected: what should have come back.
+        tolerance: how far two floats may lie apart, relative to 1 or to the expected value if that is larger.
+
+    >>> first_difference("abc", "abd")
+    "at character 2: 'c' instead of 'd'"
+    >>> first_difference([1, [2, 3]], [1, [2, 4]])
+    'at index 1: at index 1: 3 instead of 4'
+    """
+    if mismatch := wrong_type(got, expected):
+        return mismatch
+    if isinstance(expected, str):
+        return _first_character(got, expected)
+    if isinstance(expected, list | tuple):
+        return _first_item(got, expected, tolerance)
+    if isinstance(expected, dict):
+        return _first_key(got, expected, tolerance)
+    if isinstance(expected, float):
+        same = got == expected or abs(got - expected) <= tolerance * max(1.0, abs(expected))
+        same = same or (got != got and expected != expected)
+        return None if same else f"{got!r} instead of {expected!r}"
+    if type(expected).__module__ == "numpy":
+        return _first_entry(got, expected, tolerance)
+    return None if got == expected else f"{show(got)} instead of {show(expected)}"
+
+
+def _first_character(got: str, expected: str) -> str | None:
+    if got == expected:
+        return None
+    place = next((i for i, (a, b) in enumerate(zip(got, expected, strict=False)) if a != b), None)
+    if place is not None:
+        wrong = got[place : place + _SHOWN]
+        right = expected[place : place + _SHOWN]
+        if wrong[0] != right[0]:
+            wrong, right = _to_the_next_common(wrong, right)
+        return f"at character {place}: {wrong!r} instead of {right!r}"
+    short = min(len(got), len(expected))
+    if len(got) > len(expected):
+        return f"at character {short}: {got[short : short + _SHOWN]!r} is too much"
+    return f"at character {short}: {expected[short : short + _SHOWN]!r} is missing"
+
+
+def _to_the_next_common(wrong: str, right: str) -> tuple[str, str]:
+    """Cut both where they agree again, so that a message shows no more than the difference."""
+    for length in range(1, min(len(wrong), len(right))):
+        if wrong[length:] == right[length:]:
+            return wrong[:length], right[:length]
+    return wrong, right
+
+
+def _first_item(got: list | tuple, expected: list | tuple, tolerance: float) -> str | None:
+    for index, (one, other) in enumerate(zip(got, expected, strict=False)):
+        if difference := first_difference(one, other, tolerance):
+            return f"at index {index}: {difference}"
+    if len(got) != len(expected):
+        return f"{len(got)} items instead of {len(expected)}"
+    return None
+
+
+def _first_key(got: dict, expected: dict, tolerance: float) -> str | None:
+    for key, value in expected.items():
+        if key not in got:
+            return f"the key {key!r} is missing"
+        if difference := first_difference(got[key], value, tolerance):
+            return f"at key {key!r}: {difference}"
+    more = [key for key in got if key not in expected]
+    return f"the key {more[0]!r} is too much" if more else None
+
+
+def _first_entry(got: Any, expected: Any, tolerance: float) -> str | None:
+    import numpy as np
+
+    if got.shape != expected.shape:
+        return f"shape {got.shape} instead of {expected.shape}"
+    if got.dtype != expected.dtype:
+        return f"dtype {got.dtype} instead of {expected.dtype}"
+    if np.issubdtype(expected.dtype, np.floating):
+        wrong = ~np.isclose(got, expected, rtol=tolerance, atol=tolerance, equal_nan=True)
+    else:
+        wrong = np.asarray(got != expected)
+    if not wrong.any():
+        return None
+    place = tuple(int(i) for i in np.argwhere(wrong)[0])
+    return f"at {list(place)}: {got[place]} instead of {expected[place]}"

@@ -1,0 +1,231 @@
+"""The walk of a check: defined, callable, runs, type, value, properties, input left alone.
+
+The same walk serves the notebook (the student's function is called as it is), the tests, and the grader (the
+function is a stand-in that sends each call into a sandbox).
+"""
+
+import inspect
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from typing import Any
+
+from ulmfit_lib.checks import adapters
+from ulmfit_lib.checks.compare import first_difference, show, wrong_type
+from ulmfit_lib.checks.exercise import Args, Exercise, Mistake
+from ulmfit_lib.checks.result import CheckResult, Failure
+
+N_RANDOM = 100  # random inputs that an answer is tried on
+_N_PROBES = 40  # random inputs on which an answer is held against the known mistakes
+
+
+class _Wrong(Exception):
+    """Carries a failure and the arguments that showed it through Hypothesis."""
+
+    def __init__(self, args: Args, failure: Failure) -> None:
+        super().__init__(failure.problem)
+        self.arguments, self.failure = args, failure
+
+
+def run_check(
+    exercise: Exercise, function: Callable[..., Any] | None, *, seed: int | None = None, n_random: int = N_RANDOM
+) -> CheckResult:
+    """Check a student's function against the reference.
+
+    Args:
+        exercise: what the function should do.
+        function: the answer.
+        seed: seeds the random inputs; None gives the same ones each time, as a notebook wants.
+        n_random: how many random inputs to try beside the fixed ones.
+
+    Returns:
+        The result; wrong answers do not raise.
+    """
+
+    def result(failure: Failure | None) -> CheckResult:
+        return CheckResult(exercise, failure, len(exercise.examples), n_random)
+
+    if failure := _before_any_call(exercise, function):
+        return result(failure)
+    found = _first_wrong_example(exercise, function)
+    if found is not None and found.failure.kind == "defined":
+        return result(found.failure)
+    smaller = _smallest_wrong_input(exercise, function, seed, n_random)
+    wrong = min((w for w in (smaller, found) if w is not None), key=lambda w: len(repr(w.arguments)), default=None)
+    if wrong is None:
+        return result(None)
+    return result(_with_cause(exercise, function, wrong))
+
+
+def _before_any_call(exercise: Exercise, function: Callable[..., Any] | None) -> Failure | None:
+    if function is None or function is Ellipsis:
+        return Failure("defined", f"There is no {exercise.name} yet: write it, and run its cell.")
+    if not callable(function):
+        return Failure("callable", f"{exercise.name} is {show(function)}, which is no function: begin it with def.")
+    module = getattr(function, "__module__", None) or ""
+    if module.split(".")[0] in ("ulmfit_lib", "fastai") and not module.startswith("ulmfit_lib.checks"):
+        return Failure(
+            "copied", f"This is {module}'s own {exercise.name}. It is right, but write yours: that is the fun."
+        )
+    return _wrong_signature(exercise, function)
+
+
+def _wrong_signature(exercise: Exercise, function: Callable[..., Any]) -> Failure | None:
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return None  # some built-ins have none; calling them will tell
+    wanted = len(exercise.examples[0])
+    try:
+        signature.bind(*exercise.examples[0])
+    except TypeError:
+        arguments = "1 argument" if wanted == 1 else f"{wanted} arguments"
+        problem = f"{exercise.name}{signature} cannot be called with {arguments}: keep the first line as it was given."
+        return Failure("callable", problem)
+    return None
+
+
+def _call_text(exercise: Exercise, args: Args) -> str:
+    if exercise.adapter:
+        return getattr(adapters, f"show_{exercise.adapter}")(exercise.name, args)
+    return f"{exercise.name}({', '.join(show(arg) for arg in args)})"
+
+
+def _adapted(exercise: Exercise, args: Args) -> Args:
+    return getattr(adapters, exercise.adapter)(args) if exercise.adapter else args
+
+
+def _try_call(exercise: Exercise, function: Callable[..., Any], args: Args) -> None:
+    """Call the answer once and raise `_Wrong` at the first step that fails.
+
+    The expected value is computed first and from a copy, and the answer gets a copy of its own: an answer that
+    changes its arguments in place spoils neither.
+    """
+    expected = exercise.reference(*_adapted(exercise, deepcopy(args)))
+    called = _call_text(exercise, args)
+
+    def wrong(kind: str, problem: str, **parts: str) -> _Wrong:
+        return _Wrong(args, Failure(kind, problem, called=called, **parts))
+
+    handed = _adapted(exercise, deepcopy(args))
+    kept = deepcopy(handed) if not exercise.adapter else None
+    try:
+        got = function(*handed)
+    except NotImplementedError as error:
+        message = str(error) or "write it, and run its cell."
+        raise _Wrong(args, Failure("defined", f"{exercise.name} is not written yet: {message}")) from None
+    except Exception as error:
+        raised = f"{type(error).__name__}: {error}{_line_of(error)}"
+        raise wrong("runs", "It raised an error.", returned=raised, expected=show(expected)) from None
+    if mismatch := wrong_type(got, expected):
+        forgot = " Did you forget to return it?" if got is None else ""
+        problem = f"It returned {mismatch}.{forgot}"
+        raise wrong("type", problem, returned=show(got), expected=show(expected))
+    if difference := first_difference(got, expected, exercise.tolerance):
+        parts = {"returned": show(got), "expected": show(expected), "differs": difference}
+        raise wrong("value", "It returned another value than expected.", **parts)
+    for prop in exercise.properties:
+        if not prop.holds(deepcopy(args), got):
+            raise wrong("property", f"For every right answer, {prop.says}; not here.", returned=show(got))
+    if kept is not None and first_difference(handed, kept):
+        changed = show(handed[0] if len(handed) == 1 else handed)
+        raise wrong("input", "It changed its input. Work on a copy.", returned=show(got), differs=f"now {changed}")
+
+
+def _line_of(error: BaseException) -> str:
+    """Say in which line of the answer an error arose (the innermost one of its own)."""
+    lines = []
+    place = error.__traceback__
+    while place is not None:
+        code = place.tb_frame.f_code
+        if code.co_filename != __file__:
+            lines.append((code.co_name, place.tb_lineno - code.co_firstlineno + 1))
+        place = place.tb_next
+    return f" (line {lines[0][1]} of {lines[0][0]})" if lines else ""
+
+
+def _first_wrong_example(exercise: Exercise, function: Callable[..., Any]) -> _Wrong | None:
+    for args in exercise.examples:
+        try:
+            _try_call(exercise, function, args)
+        except _Wrong as wrong:
+            return wrong
+    return None
+
+
+def _smallest_wrong_input(
+    exercise: Exercise, function: Callable[..., Any], seed: int | None, n_random: int
+) -> _Wrong | None:
+    """Let Hypothesis look for a wrong answer on random inputs, and make what it finds as small as it can."""
+
+    def attempt(args: Args) -> None:
+        _try_call(exercise, function, args)
+
+    try:
+        _with_random_inputs(exercise, attempt, seed, n_random)
+    except _Wrong as wrong:
+        return wrong
+    return None
+
+
+def _with_random_inputs(exercise: Exercise, use: Callable[[Args], None], seed: int | None, n: int) -> None:
+    import hypothesis
+
+    settings = hypothesis.settings(
+        max_examples=n,
+        derandomize=seed is None,
+        database=None,
+        deadline=None,
+        report_multiple_bugs=False,
+        phases=[hypothesis.Phase.generate, hypothesis.Phase.shrink],
+        suppress_health_check=list(hypothesis.HealthCheck),
+        verbosity=hypothesis.Verbosity.quiet,
+        print_blob=False,
+    )
+    test = settings(hypothesis.given(exercise.inputs())(lambda args: use(args)))
+    if seed is not None:
+        test = hypothesis.seed(seed)(test)
+    test()
+
+
+def random_inputs(exercise: Exercise, seed: int | None, n: int) -> list[Args]:
+    """Return `n` random inputs (fewer if there are not so many different ones)."""
+    inputs: list[Args] = []
+    _with_random_inputs(exercise, inputs.append, seed, n)
+    return inputs
+
+
+def _with_cause(exercise: Exercise, function: Callable[..., Any], wrong: _Wrong) -> Failure:
+    mistake = recognise(exercise, function, wrong.arguments)
+    if mistake is None:
+        return wrong.failure
+    return Failure(**{**vars(wrong.failure), "mistake": mistake.name, "because": mistake.cause})
+
+
+def recognise(exercise: Exercise, function: Callable[..., Any], args: Args) -> Mistake | None:
+    """Return the known mistake that gives the same as the answer on every probe, or None.
+
+    Args:
+        exercise: with its mistakes.
+        function: the answer.
+        args: an input on which the answer is wrong; the mistake must be wrong there in the same way.
+    """
+    probes = [args, *exercise.examples, *random_inputs(exercise, 0, _N_PROBES)]
+    answers = [_outcome(exercise, function, probe) for probe in probes]
+    for mistake in exercise.mistakes:
+        pairs: Iterator = zip(answers, probes, strict=True)
+        if all(_same(answer, _outcome(exercise, mistake.function, probe)) for answer, probe in pairs):
+            return mistake
+    return None
+
+
+def _outcome(exercise: Exercise, function: Callable[..., Any], args: Args) -> tuple[str, Any]:
+    handed = _adapted(exercise, deepcopy(args))
+    try:
+        returned = function(*handed)
+    except Exception as error:
+        return "raised", type(error).__name__
+    return "returned", (returned, handed if not exercise.adapter else None)
+
+
+def _same(one: tuple[str, Any], other: tuple[str, Any]) -> bool:
+    return one[0] == other[0] and first_difference(one[1], other[1], 1e-9) is None

@@ -1,0 +1,39 @@
+"""The problem sets, a module a stage. Sets are imported when they are asked for: later ones need torch."""
+
+from importlib import import_module
+
+from ulmfit_lib.checks.exercise import Exercise, ProblemSet
+from ulmfit_lib.errors import ConfigError
+
+# Slug of the stage -> module, and the exercises in it, so that one name imports one set.
+_SETS = {
+    "01_tokenization": (
+        "tokenization",
+        "fix_html replace_rep replace_wrep spec_add_spaces rm_useless_spaces replace_all_caps replace_maj lowercase "
+        "apply_rules order_matters",
+    ),
+}
+SLUGS = tuple(_SETS)
+EXERCISE_NAMES = {name: slug for slug, (_, names) in _SETS.items() for name in names.split()}
+
+
+def problem_set(slug: str) -> ProblemSet:
+    """Return the problem set of a stage, such as "01_tokenization".
+
+    Raises:
+        ConfigError: there is no such set.
+    """
+    if slug not in _SETS:
+        raise ConfigError(f"There is no problem set {slug!r}.", fix=f"There are: {', '.join(SLUGS)}.")
+    return import_module(f"ulmfit_lib.checks.sets.{_SETS[slug][0]}").PROBLEM_SET
+
+
+def exercise(name: str) -> Exercise:
+    """Return the exercise of that name.
+
+    Raises:
+        ConfigError: there is no such exercise.
+    """
+    if name not in EXERCISE_NAMES:
+        raise ConfigError(f"There is no exercise {name!r}.", fix=f"There are: {', '.join(EXERCISE_NAMES)}.")
+    return next(one for one in problem_set(EXERCISE_NAMES[name]).exercises if one.name == name)

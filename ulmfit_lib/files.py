@@ -1,0 +1,99 @@
+"""Writing so that nobody ever finds half a file: write beside the target, then rename it, which is one step."""
+
+import contextlib
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file as 64 hexadecimal digits, the same that `sha256sum` prints."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def write_atomically(path: Path, content: str | bytes) -> Path:
+    """Write a whole file or nothing: whoever opens `path` meanwhile sees the old file or the new one.
+
+    Args:
+        path: the file to write; its folder is made when it is missing.
+        content: bytes, or text that is written as UTF-8.
+
+    Raises:
+        OSError: the disk is full or the place cannot be written; the old file is then untouched.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    beside = _beside(path)
+    try:
+        with open(beside, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    return path
+
+
+@contextlib.contextmanager
+def folder_written_atomically(folder: Path) -> Iterator[Path]:
+    """Give an empty folder to fill; it becomes `folder` when the block ends, and vanishes when the block fails.
+
+    An older `folder` is replaced as a whole. A process that is killed between the two renames leaves the older one
+    under the name that `put_back` looks for.
+
+    Raises:
+        OSError: the disk is full or the place cannot be written; an older folder is then untouched.
+    """
+    folder = Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    put_back(folder)
+    beside = _beside(folder)
+    beside.mkdir()
+    try:
+        yield beside
+        for path in beside.rglob("*"):
+            if path.is_file():
+                with open(path, "rb") as file:
+                    os.fsync(file.fileno())
+        swap_in(beside, folder)
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
+
+
+def swap_in(new: Path, folder: Path) -> None:
+    """Give the folder `new` the name `folder`; what had that name before is deleted."""
+    older = _older(folder)
+    if folder.exists():
+        shutil.rmtree(older, ignore_errors=True)
+        os.rename(folder, older)
+    try:
+        os.rename(new, folder)
+    except BaseException:
+        put_back(folder)
+        raise
+    shutil.rmtree(older, ignore_errors=True)
+
+
+def put_back(folder: Path) -> None:
+    """Undo a replacement of `folder` that was killed between its two renames."""
+    if not folder.exists() and _older(folder).exists():
+        os.rename(_older(folder), folder)
+
+
+def _older(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.older")
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
