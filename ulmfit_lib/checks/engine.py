@@ -5,8 +5,9 @@ function is a stand-in that sends each call into a sandbox).
 """
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
+from random import Random
 from typing import Any
 
 from ulmfit_lib.checks import adapters
@@ -18,8 +19,8 @@ N_RANDOM = 100  # random inputs that an answer is tried on
 _N_PROBES = 40  # random inputs on which an answer is held against the known mistakes
 
 
-class _Wrong(Exception):
-    """Carries a failure and the arguments that showed it through Hypothesis."""
+class Wrong(Exception):
+    """A failure and the arguments that showed it; an exception, so that Hypothesis can make them smaller."""
 
     def __init__(self, args: Args, failure: Failure) -> None:
         super().__init__(failure.problem)
@@ -46,13 +47,11 @@ def run_check(
 
     if failure := _before_any_call(exercise, function):
         return result(failure)
-    found = _first_wrong_example(exercise, function)
-    if found is not None and found.failure.kind == "defined":
-        return result(found.failure)
-    smaller = _smallest_wrong_input(exercise, function, seed, n_random)
-    wrong = min((w for w in (smaller, found) if w is not None), key=lambda w: len(repr(w.arguments)), default=None)
-    if wrong is None:
-        return result(None)
+    found = first_wrong(exercise, function, [*exercise.examples, *random_inputs(exercise, seed, n_random)])
+    if found is None or found.failure.kind == "defined":
+        return result(found and found.failure)
+    smaller = _smallest_wrong_input(exercise, function, n_random)
+    wrong = min([w for w in (smaller, found) if w], key=lambda w: len(repr(w.arguments)))
     return result(_with_cause(exercise, function, wrong))
 
 
@@ -95,7 +94,7 @@ def _adapted(exercise: Exercise, args: Args) -> Args:
 
 
 def _try_call(exercise: Exercise, function: Callable[..., Any], args: Args) -> None:
-    """Call the answer once and raise `_Wrong` at the first step that fails.
+    """Call the answer once and raise `Wrong` at the first step that fails.
 
     The expected value is computed first and from a copy, and the answer gets a copy of its own: an answer that
     changes its arguments in place spoils neither.
@@ -103,8 +102,8 @@ def _try_call(exercise: Exercise, function: Callable[..., Any], args: Args) -> N
     expected = exercise.reference(*_adapted(exercise, deepcopy(args)))
     called = _call_text(exercise, args)
 
-    def wrong(kind: str, problem: str, **parts: str) -> _Wrong:
-        return _Wrong(args, Failure(kind, problem, called=called, **parts))
+    def wrong(kind: str, problem: str, **parts: str) -> Wrong:
+        return Wrong(args, Failure(kind, problem, called=called, **parts))
 
     handed = _adapted(exercise, deepcopy(args))
     kept = deepcopy(handed) if not exercise.adapter else None
@@ -112,7 +111,7 @@ def _try_call(exercise: Exercise, function: Callable[..., Any], args: Args) -> N
         got = function(*handed)
     except NotImplementedError as error:
         message = str(error) or "write it, and run its cell."
-        raise _Wrong(args, Failure("defined", f"{exercise.name} is not written yet: {message}")) from None
+        raise Wrong(args, Failure("defined", f"{exercise.name} is not written yet: {message}")) from None
     except Exception as error:
         raised = f"{type(error).__name__}: {error}{_line_of(error)}"
         raise wrong("runs", "It raised an error.", returned=raised, expected=show(expected)) from None
@@ -143,36 +142,30 @@ def _line_of(error: BaseException) -> str:
     return f" (line {lines[0][1]} of {lines[0][0]})" if lines else ""
 
 
-def _first_wrong_example(exercise: Exercise, function: Callable[..., Any]) -> _Wrong | None:
-    for args in exercise.examples:
+def first_wrong(exercise: Exercise, function: Callable[..., Any], inputs: Iterable[Args]) -> Wrong | None:
+    """Return the failure on the first of the inputs that the answer gets wrong, or None."""
+    for args in inputs:
         try:
             _try_call(exercise, function, args)
-        except _Wrong as wrong:
+        except Wrong as wrong:
             return wrong
     return None
 
 
-def _smallest_wrong_input(
-    exercise: Exercise, function: Callable[..., Any], seed: int | None, n_random: int
-) -> _Wrong | None:
-    """Let Hypothesis look for a wrong answer on random inputs, and make what it finds as small as it can."""
-
-    def attempt(args: Args) -> None:
-        _try_call(exercise, function, args)
-
-    try:
-        _with_random_inputs(exercise, attempt, seed, n_random)
-    except _Wrong as wrong:
-        return wrong
-    return None
+def random_inputs(exercise: Exercise, seed: int | None, n: int) -> list[Args]:
+    """Return `n` random inputs; the same ones for the same exercise and seed."""
+    rng = Random(f"{exercise.name} {seed}")
+    return [exercise.inputs(rng) for _ in range(n)]
 
 
-def _with_random_inputs(exercise: Exercise, use: Callable[[Args], None], seed: int | None, n: int) -> None:
+def _smallest_wrong_input(exercise: Exercise, function: Callable[..., Any], n_random: int) -> Wrong | None:
+    """Let Hypothesis look for a wrong answer, and make the input that shows it as small as it can."""
     import hypothesis
+    from hypothesis import strategies as st
 
-    settings = hypothesis.settings(
-        max_examples=n,
-        derandomize=seed is None,
+    @hypothesis.settings(
+        max_examples=max(n_random, 1),
+        derandomize=True,
         database=None,
         deadline=None,
         report_multiple_bugs=False,
@@ -181,20 +174,18 @@ def _with_random_inputs(exercise: Exercise, use: Callable[[Args], None], seed: i
         verbosity=hypothesis.Verbosity.quiet,
         print_blob=False,
     )
-    test = settings(hypothesis.given(exercise.inputs())(lambda args: use(args)))
-    if seed is not None:
-        test = hypothesis.seed(seed)(test)
-    test()
+    @hypothesis.given(st.randoms(use_true_random=False).map(exercise.inputs))
+    def attempt(args: Args) -> None:
+        _try_call(exercise, function, args)
+
+    try:
+        attempt()
+    except Wrong as wrong:
+        return wrong
+    return None
 
 
-def random_inputs(exercise: Exercise, seed: int | None, n: int) -> list[Args]:
-    """Return `n` random inputs (fewer if there are not so many different ones)."""
-    inputs: list[Args] = []
-    _with_random_inputs(exercise, inputs.append, seed, n)
-    return inputs
-
-
-def _with_cause(exercise: Exercise, function: Callable[..., Any], wrong: _Wrong) -> Failure:
+def _with_cause(exercise: Exercise, function: Callable[..., Any], wrong: Wrong) -> Failure:
     mistake = recognise(exercise, function, wrong.arguments)
     if mistake is None:
         return wrong.failure

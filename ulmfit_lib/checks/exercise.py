@@ -2,10 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from hypothesis.strategies import SearchStrategy
+from random import Random
+from typing import Any
 
 Args = tuple[Any, ...]
 
@@ -50,7 +48,8 @@ class Exercise:
         section: the heading in the notebook to reread.
         reference: the right answer, from `ulmfit_lib`.
         examples: arguments that are always tried, small ones first: the boundary cases.
-        inputs: returns a Hypothesis strategy for tuples of arguments.
+        inputs: draws arguments with the random number generator that it is given. Where Hypothesis makes a wrong
+            input small, that generator is Hypothesis's, and it prefers small numbers and first choices.
         hints: three steps of help: a nudge, a smaller case worked out, what to reread.
         properties: what must hold beside equality with the reference.
         tolerance: how far floats may lie apart; 0 for exact.
@@ -66,7 +65,7 @@ class Exercise:
     section: str
     reference: Callable[..., Any]
     examples: Sequence[Args]
-    inputs: Callable[[], "SearchStrategy[Args]"]
+    inputs: Callable[[Random], Args]
     hints: tuple[str, str, str]
     properties: Sequence[Property] = ()
     tolerance: float = 0.0

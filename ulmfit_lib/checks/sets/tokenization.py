@@ -1,64 +1,56 @@
 """Problem set 01: the rules that rewrite a text before it is split into words."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from random import Random
 
 from ulmfit_lib import rules
 from ulmfit_lib.checks.adapters import TOY_RULE_NAMES
-from ulmfit_lib.checks.exercise import Exercise, ProblemSet, Property
+from ulmfit_lib.checks.exercise import Args, Exercise, ProblemSet, Property
 from ulmfit_lib.checks.mistakes.tokenization import MISTAKES
-
-if TYPE_CHECKING:
-    from hypothesis.strategies import SearchStrategy
 
 _PLAIN = ("a", "film", "the", "it", "good", "no", "one", "slow")
 
 
-def _texts(*special: str, most: int = 3) -> "SearchStrategy[tuple[str]]":
-    """Short texts of plain words in which some of the special pieces stand."""
-    from hypothesis import strategies as st
+def _texts(*special: str) -> Callable[[Random], Args]:
+    """Short texts of plain words, in which now and then one of the special pieces stands."""
 
-    plain, rare = st.sampled_from(_PLAIN), st.sampled_from(special)
-    words = st.lists(st.one_of(plain, plain, plain, rare), max_size=most)
-    return words.map(lambda chosen: (" ".join(chosen),))
+    def draw(rng: Random) -> Args:
+        pieces = [rng.choice(special if rng.randint(0, 4) == 4 else _PLAIN) for _ in range(rng.randint(0, 3))]
+        return (" ".join(pieces),)
+
+    return draw
 
 
-def _repeated_words() -> "SearchStrategy[tuple[str]]":
+def _repeated_words(rng: Random) -> Args:
     """A word repeated one to six times, with other words and marks around it."""
-    from hypothesis import strategies as st
-
-    before = st.sampled_from(["", "", "it was ", "No, "])
-    word = st.sampled_from(["very", "no", "ha", "No"])
-    after = st.sampled_from(["", "", " good", "!", ", good", " nothing", " haha", " verymuch"])
-    count = st.sampled_from([1, 1, 1, 2, 2, 3, 4, 6])
-    return st.builds(lambda b, w, n, a: (b + " ".join([w] * n) + a,), before, word, count, after)
+    before = rng.choice(["", "", "it was ", "No, "])
+    row = [rng.choice(["very", "no", "ha", "No"])] * rng.choice([1, 1, 1, 2, 2, 3, 4, 6])
+    after = rng.choice(["", "", " good", "!", ", good", " nothing", " haha", " verymuch"])
+    return (before + " ".join(row) + after,)
 
 
-def _with_spaces() -> "SearchStrategy[tuple[str]]":
-    from hypothesis import strategies as st
-
-    spaces = st.sampled_from([" ", " ", " ", "  ", "  ", "   ", "\n", "    "])
-    pairs = st.lists(st.tuples(st.sampled_from(_PLAIN), spaces), max_size=4)
-    return pairs.map(lambda chosen: ("".join(word + space for word, space in chosen) + "end",))
+def _with_spaces(rng: Random) -> Args:
+    spaces = [" ", " ", " ", "  ", "  ", "   ", "\n", "    "]
+    words = [rng.choice(_PLAIN) + rng.choice(spaces) for _ in range(rng.randint(0, 4))]
+    return ("".join(words) + "end",)
 
 
-def _with_marks() -> "SearchStrategy[tuple[str, bool, bool]]":
-    from hypothesis import strategies as st
-
-    texts = _texts("The", "END", "McQueen", " ", "\n").map(lambda args: args[0])
-    return st.tuples(texts, st.sampled_from([True, True, False]), st.sampled_from([False, False, True]))
+def _with_marks(rng: Random) -> Args:
+    (text,) = _texts("The", "END", "McQueen", " ", "\n")(rng)
+    return (text, rng.choice([True, True, False]), rng.choice([False, False, True]))
 
 
-def _text_and_rules() -> "SearchStrategy[tuple[str, list[str]]]":
-    from hypothesis import strategies as st
-
-    return st.tuples(st.text("abc", max_size=5), st.lists(st.sampled_from(("keep", *TOY_RULE_NAMES)), max_size=3))
+def _letters(rng: Random) -> str:
+    return "".join(rng.choice("abc") for _ in range(rng.randint(0, 5)))
 
 
-def _text_and_two_rules() -> "SearchStrategy[tuple[str, str, str]]":
-    from hypothesis import strategies as st
+def _text_and_rules(rng: Random) -> Args:
+    return (_letters(rng), [rng.choice(("keep", *TOY_RULE_NAMES)) for _ in range(rng.randint(0, 3))])
 
-    rule = st.sampled_from(TOY_RULE_NAMES)
-    return st.tuples(st.text("abc", max_size=5), rule, rule)
+
+def _text_and_two_rules(rng: Random) -> Args:
+    first = rng.choice(TOY_RULE_NAMES)
+    return (_letters(rng), first, rng.choice((first, first, *TOY_RULE_NAMES)))
 
 
 def order_matters(text: str, first: rules.Rule, second: rules.Rule) -> bool:
@@ -92,9 +84,7 @@ _EXERCISES = (
             ("a <unk> of \\n",),
             ('say \\"hi\\"',),
         ],
-        inputs=lambda: _texts(
-            "<br />", "&lt;b&gt;", "#39;", "well...", "amp;", "&amp;", "nbsp;", "<unk>", "caf&eacute;"
-        ),
+        inputs=_texts("<br />", "&lt;b&gt;", "#39;", "well...", "amp;", "&amp;", "nbsp;", "<unk>", "caf&eacute;"),
         hints=(
             "Go through the table of leftovers from top to bottom: str.replace(leftover, meant), one after the other.",
             "'it#39;s' needs one row of the table and becomes \"it's\"; '&lt;' is in no row: html.unescape knows it.",
@@ -122,7 +112,7 @@ _EXERCISES = (
             ("Aaa aAA",),
             ("\n\n\n",),
         ],
-        inputs=lambda: _texts("sooo", "oo", "!!!!", "hmmmmm", "11111", "good", "   ", "aaabbb"),
+        inputs=_texts("sooo", "oo", "!!!!", "hmmmmm", "11111", "good", "   ", "aaabbb"),
         hints=(
             "In a regular expression, \\1 stands for what the first group matched.",
             "In 'soooo' the group is 'o' and after it come 3 more: the count is 4, and the result 's xxrep 4 o '.",
@@ -175,7 +165,7 @@ _EXERCISES = (
         section="4. Spaces where they help, and where they do not",
         reference=rules.spec_add_spaces,
         examples=[("a/b",), ("",), ("a b",), ("#1",), ("C\\D",), ("a / b",), ("//",), ("a-b, c",)],
-        inputs=lambda: _texts("and/or", "#1", "10/10", "C\\D", "it-it", "wow!"),
+        inputs=_texts("and/or", "#1", "10/10", "C\\D", "it-it", "wow!"),
         hints=(
             "Three characters get a space on either side, wherever they stand.",
             "'a/b' becomes 'a / b'; where a space was already there, there are two now, and that is fine.",
@@ -221,7 +211,7 @@ _EXERCISES = (
             ("so GOOD\nthat A B",),
             ("x-RAY X-RAY",),
         ],
-        inputs=lambda: _texts("NOT", "I", "Film", "A1", "4K", "WOW!", "(OK)", "U.S."),
+        inputs=_texts("NOT", "I", "Film", "A1", "4K", "WOW!", "(OK)", "U.S."),
         hints=(
             "Look at words between white spaces: which of them begin with a capital and have no small letter?",
             "'it was NOT I' becomes 'it was xxup not i': a word of one letter is lowered but gets no mark.",
@@ -248,7 +238,7 @@ _EXERCISES = (
             ("(Film)",),
             ("Film!",),
         ],
-        inputs=lambda: _texts("The", "A", "McQueen", "Don't", "OK", "(The", "End."),
+        inputs=_texts("The", "A", "McQueen", "Don't", "OK", "(The", "End."),
         hints=(
             "This is replace_all_caps once more: here nothing after the first character may be a capital.",
             "'A film' becomes 'a film' and 'The film' becomes 'xxmaj the film'; 'McQueen' stays as it is.",

@@ -1,0 +1,120 @@
+"""Files and folders that are whole or not there, also when the process is killed."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from ulmfit_lib import files
+
+FULL = OSError(28, "No space left on device")
+
+
+def test_a_file_has_the_content_and_the_folder_is_made(tmp_path):
+    path = files.write_atomically(tmp_path / "new" / "a.txt", "größer\n")
+    assert path.read_bytes() == "größer\n".encode()
+    assert files.write_atomically(path, b"\x00").read_bytes() == b"\x00"
+    assert files.sha256_of(path) == "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_file_gets_the_permissions_that_any_new_file_gets(tmp_path):
+    (tmp_path / "plain").touch()
+    files.write_atomically(tmp_path / "ours", "")
+    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = files.write_atomically(tmp_path / "a.txt", "old\n")
+
+    def full(_file):
+        raise FULL
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        files.write_atomically(path, "new\n")
+    assert path.read_text() == "old\n"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_appears_when_its_block_ends_and_replaces_the_older_one(tmp_path):
+    folder = tmp_path / "run"
+    for content in ("first", "second"):
+        with files.folder_written_atomically(folder) as beside:
+            (beside / f"{content}.txt").write_text(content)
+            assert not (folder / f"{content}.txt").exists()
+        assert [path.name for path in folder.iterdir()] == [f"{content}.txt"]
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+@pytest.mark.parametrize("failure", [FULL, KeyboardInterrupt(), SystemExit(143)])
+def test_a_block_that_fails_leaves_the_older_folder_and_nothing_else(tmp_path, failure):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "old.txt").touch()
+
+    def fill():
+        with files.folder_written_atomically(folder) as beside:
+            (beside / "new.txt").touch()
+            raise failure
+
+    with pytest.raises(type(failure)):
+        fill()
+    assert list(tmp_path.iterdir()) == [folder]
+    assert [path.name for path in folder.iterdir()] == ["old.txt"]
+
+
+def test_a_rename_that_fails_puts_the_older_folder_back(tmp_path, monkeypatch):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    rename = os.rename
+
+    def refuse_the_new(source, target):
+        if str(source).endswith(".partial"):
+            raise FULL
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", refuse_the_new)
+    with pytest.raises(OSError, match="No space left"), files.folder_written_atomically(folder):
+        pass
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+_WRITE_FOREVER = """
+import sys
+from pathlib import Path
+from ulmfit_lib.files import folder_written_atomically
+number = 0
+while True:
+    with folder_written_atomically(Path(sys.argv[1])) as beside:
+        for name in "abc":
+            (beside / name).write_text(str(number))
+    number += 1
+    if number == 1:
+        print("begun", flush=True)
+"""
+
+
+def test_a_process_that_is_killed_at_any_moment_leaves_a_whole_folder(tmp_path, root):
+    folder = tmp_path / "killed"
+    moments = random.Random(0)
+    for _ in range(20):
+        child = subprocess.Popen(
+            [sys.executable, "-c", _WRITE_FOREVER, str(folder)],
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(root)},
+        )
+        assert child.stdout.readline() == b"begun\n"
+        time.sleep(moments.uniform(0, 0.02))
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        child.stdout.close()
+        files.put_back(folder)  # what every reader and writer does first
+        contents = {(folder / name).read_text() for name in "abc"}
+        assert len(contents) == 1
+    shutil.rmtree(folder)
