@@ -1,0 +1,71 @@
+# Two commands do it all: `make course` and `make test`. `make help` lists the rest.
+# Needs git, make and Python 3.11 or newer with venv; everything else is installed into .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+RUN := runs/course
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.PHONY: course
+course: $(READY) ## set up, train the whole pipeline on the shipped reviews, build the site
+	$(BIN)/ulmfit run --out $(RUN)
+	$(BIN)/python -m ulmfit_lib.authoring.book
+	@echo
+	@echo "The trained models and the report:  $(CURDIR)/$(RUN)"
+	@echo "The course, to read in a browser:   $(CURDIR)/_build/html/index.html"
+
+.PHONY: test
+test: $(READY) ## set up, run the whole test suite
+	$(BIN)/python -m pytest -n 2 --dist loadfile --doctest-modules --nbval --nbval-current-env tests ulmfit_lib book solutions
+
+.PHONY: setup
+setup: $(READY) ## set up only: .venv with every package pinned
+
+# One stamp: what it depends on did not change, so nothing is installed again.
+$(READY): constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "$(PYTHON) is `$(PYTHON) --version`: this course needs Python 3.11 or newer. Try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing the pinned packages into .venv (once; some minutes) ..."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[course,test]'
+	$(BIN)/python -m pip uninstall --quiet --yes rfc3987-syntax
+	@touch $@
+
+.PHONY: book
+book: $(READY) ## build the site from the stored outputs into _build/html
+	$(BIN)/python -m ulmfit_lib.authoring.book
+
+.PHONY: serve
+serve: book ## build the site and serve it on http://localhost:8000
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
+
+.PHONY: notebooks
+notebooks: $(READY) ## execute and normalise every notebook of book/ and solutions/
+	$(BIN)/python -m ulmfit_lib.authoring.notebooks
+
+.PHONY: release
+release: $(READY) ## make the student release of every problem set in exercises/
+	$(BIN)/python -m ulmfit_lib.grading.release
+
+.PHONY: doctor
+doctor: $(READY) ## say what is installed, and what to do about the rest
+	$(BIN)/ulmfit doctor
+
+.PHONY: format
+format: $(READY) ## format and lint the code
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+.PHONY: test-slow
+test-slow: $(READY) ## run the tests that take minutes (set ULMFIT_DATA for the data sets)
+	$(BIN)/python -m pytest -m slow
+
+.PHONY: clean
+clean: ## remove what was built (not .venv, not work/)
+	rm -rf _build runs .pytest_cache .ruff_cache .hypothesis

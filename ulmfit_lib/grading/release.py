@@ -1,0 +1,76 @@
+"""Make the student release of every problem set: solutions/NN_stage without answers and hidden tests.
+
+python -m ulmfit_lib.grading.release            # write exercises/
+python -m ulmfit_lib.grading.release --check    # say whether exercises/ is what would be written
+"""
+
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from ulmfit_lib.errors import UlmfitError
+from ulmfit_lib.files import write_atomically
+from ulmfit_lib.grading.course import ROOT, nbgrader_api, succeed
+
+
+def slugs(root: Path = ROOT) -> list[str]:
+    """Return the problem sets that solutions/ holds, in order."""
+    return sorted(path.parent.name for path in (root / "solutions").glob("*/*.ipynb"))
+
+
+def generate(root: Path = ROOT) -> dict[str, bytes]:
+    """Return the released notebook of each problem set, made by nbgrader from solutions/.
+
+    Raises:
+        GradingError: nbgrader refuses a notebook; its reason is in the message.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        release = Path(folder) / "release"
+        course = {"release_directory": str(release), "db_url": f"sqlite:///{folder}/gradebook.db"}
+        with nbgrader_api(root, CourseDirectory=course) as api:
+            for slug in slugs(root):
+                succeed(api.generate_assignment(slug, force=True, create=True), f"to release {slug}")
+        return {slug: (release / slug / f"{slug}.ipynb").read_bytes() for slug in slugs(root)}
+
+
+def outdated(root: Path = ROOT) -> list[str]:
+    """Return the problem sets whose notebook in exercises/ is not the one that solutions/ gives."""
+    return [slug for slug, content in generate(root).items() if not _same(_released(root, slug), content)]
+
+
+def write(root: Path = ROOT) -> list[str]:
+    """Write every release that changed, and return their names."""
+    changed = []
+    for slug, content in generate(root).items():
+        if not _same(_released(root, slug), content):
+            write_atomically(_released(root, slug), content)
+            changed.append(slug)
+    return changed
+
+
+def _released(root: Path, slug: str) -> Path:
+    return root / "exercises" / slug / f"{slug}.ipynb"
+
+
+def _same(path: Path, content: bytes) -> bool:
+    return path.exists() and path.read_bytes() == content
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command line above; 1 if exercises/ is not up to date, 2 if something is wrong."""
+    try:
+        if "--check" in arguments:
+            late = outdated()
+            print(f"exercises/ is out of date: {', '.join(late)}. Run `make release`." if late else "up to date")
+            return 1 if late else 0
+        changed = write()
+    except UlmfitError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(f"released: {', '.join(changed)}" if changed else "exercises/ is up to date")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
