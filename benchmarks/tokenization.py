@@ -11,6 +11,7 @@ import os
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from ulmfit_lib.data import read_texts, shipped_reviews
@@ -27,7 +28,7 @@ def fastai_tokens(texts: list[str]) -> list[list[str]]:
     return [list(tokens) for tokens in TokenizeWithRules(WordTokenizer())(texts)]
 
 
-def seconds_of(work, texts: list[str]) -> tuple[float, list[list[str]]]:
+def seconds_of(work: Callable[[list[str]], list[list[str]]], texts: list[str]) -> tuple[float, list[list[str]]]:
     """Return how long the work takes on the texts, and what it gives."""
     start = time.perf_counter()
     tokens = work(texts)
@@ -35,6 +36,7 @@ def seconds_of(work, texts: list[str]) -> tuple[float, list[list[str]]]:
 
 
 def main() -> int:
+    """Run the command line above; 1 if the tokens differ."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--imdb", type=int, default=0, metavar="N", help="use N of IMDb's training reviews")
     parser.add_argument("--repeats", type=int, default=5)

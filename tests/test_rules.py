@@ -1,5 +1,7 @@
 """The rules against the installed fastai, and the order in which they must run."""
 
+from itertools import pairwise
+
 import fastai.text.core as fastai_core
 import pytest
 from fastai.text.all import defaults
@@ -52,7 +54,7 @@ def test_trace_is_a_chain_that_ends_in_the_result(text):
     assert [step.rule for step in steps] == NAMES
     assert steps[0].before == text
     assert steps[-1].after == rules.apply_rules(text)
-    assert all(one.after == two.before for one, two in zip(steps, steps[1:], strict=False))
+    assert all(one.after == two.before for one, two in pairwise(steps))
     assert all(step.changed == (step.before != step.after) for step in steps)
 
 
