@@ -80,7 +80,8 @@ def test_what_we_export_loads_in_fastai(tmp_path):
     paths = export_to_fastai(tmp_path / "models", model, Vocab(TOKENS), name="ours")
     assert [path.name for path in paths] == ["ours.pth", "ours.pkl"]
     learn = fastai_learner(tmp_path, pretrained_fnames=["ours", "ours"])
-    torch.testing.assert_close(learn.model.eval()(IDS)[0], model(IDS).logits)
+    words = slice(TOKENS.index("xxfake"))  # fastai gives every filler the row of the last one
+    torch.testing.assert_close(learn.model.eval()(IDS)[0][..., words], model(IDS).logits[..., words])
     back = load_fastai_language_model(*paths, direction="backward")
     assert (back.tokens, back.direction, back.sizes["n_hid"]) == (TOKENS, "backward", 6)
     torch.testing.assert_close(back.state, dict(model.state_dict()))
@@ -90,9 +91,9 @@ def test_what_we_export_loads_in_fastai(tmp_path):
 def test_a_file_that_asks_to_run_code_is_refused_by_name_and_nothing_runs(tmp_path, capsys):
     torch.save({"0.encoder.weight": torch.zeros(1), "x": Evil()}, tmp_path / "w.pth")
     (tmp_path / "v.pkl").write_bytes(pickle.dumps([*TOKENS, Evil()]))
-    with pytest.raises(ArtifactError, match="w.pth: it holds more than weights: print"):
+    with pytest.raises(ArtifactError, match=r"w\.pth: it holds more than weights: print"):
         read_fastai_weights(tmp_path / "w.pth")
-    with pytest.raises(ArtifactError, match="v.pkl: it asks to run builtins.print"):
+    with pytest.raises(ArtifactError, match=r"v\.pkl: it asks to run builtins\.print"):
         read_fastai_vocab(tmp_path / "v.pkl")
     assert capsys.readouterr().out == ""
     pickle.loads((tmp_path / "v.pkl").read_bytes())

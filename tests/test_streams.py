@@ -157,6 +157,14 @@ def test_what_makes_no_sense_is_refused(options, error, message):
         LMStream([[2, 3, 4, 5, 6]], **{"bs": 2, "seq_len": 2, **options})
 
 
+@pytest.mark.parametrize(("wrong", "document"), [(9, 2), (-1, 2)])
+def test_ids_outside_of_the_vocabulary_are_refused_by_document(wrong, document):
+    docs = [[2, 3], [], [wrong, 2], [8, 8]]
+    with pytest.raises(DataError, match=f"document {document}: the id {wrong} is not in the vocabulary"):
+        LMStream(docs, bs=1).check_ids(9)
+    LMStream([[2, 3], [8, 8]], bs=1).check_ids(9)
+
+
 def test_no_texts_at_all_are_refused():
     with pytest.raises(DataError, match="0 tokens"):
         LMStream([], bs=2)

@@ -1,0 +1,326 @@
+"""Fine-tuning a language model: what it knows of the language in general is carried over to the texts at hand.
+
+First everything is frozen but the embedding, whose rows for new words are only means, and the decoder that shares them.
+Then everything learns, at a tenth of the rate.
+
+Source: Howard and Ruder (2018), section 3.2; the book's recipe is that of Howard and Gugger, chapter 10.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from fastai.text.all import Callback, Learner
+from torch import Tensor, nn
+
+from ulmfit_lib.awd_lstm import AWDConfig, LanguageModel, lm_config
+from ulmfit_lib.direction import FORWARD, check_direction
+from ulmfit_lib.errors import ConfigError
+from ulmfit_lib.history import History, Progress, perplexity
+from ulmfit_lib.lm_loss import LanguageModelLoss
+from ulmfit_lib.pretrained import PretrainedLM, load_encoder, save_encoder, save_language_model, start_from
+from ulmfit_lib.streams import Docs, LMStream
+from ulmfit_lib.training import MOMS, CarriedState, Penalties, fit_one_cycle, make_learner, no_cudnn_warning, seeded
+
+if TYPE_CHECKING:
+    from ulmfit_lib.vocab import Vocab
+
+__all__ = [
+    "FineTuningPlan",
+    "LMLoader",
+    "LMResult",
+    "Phase",
+    "Score",
+    "evaluate_language_model",
+    "fine_tune_language_model",
+    "follow_plan",
+    "language_model_groups",
+    "load_encoder",
+    "make_lm_learner",
+    "save_encoder",
+]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Some epochs of one-cycle training with the parameter groups before `freeze_to` frozen.
+
+    Args:
+        freeze_to: the first group that learns, counted from the end if negative; 0 lets all learn.
+        epochs: how many.
+        lr: the highest rate.
+    """
+
+    freeze_to: int
+    epochs: int
+    lr: float
+
+
+@dataclass(frozen=True)
+class FineTuningPlan:
+    """All that is decided about a fine-tuning beside the model and the data; the defaults are the book's.
+
+    Args:
+        phases: what is trained when, and at what rate.
+        wd: weight decay.
+        moms: momentum at the start, at the highest rate and at the end of each phase.
+        clip: the largest norm of the gradients; None for no limit.
+        alpha, beta: the weights of AR and TAR.
+
+    Raises:
+        ConfigError: there is no phase, or one without epochs or a positive rate.
+
+    >>> [phase.epochs for phase in FineTuningPlan.book(epochs=3).phases]
+    [1, 3]
+    """
+
+    phases: tuple[Phase, ...] = (Phase(-1, 1, 2e-2), Phase(0, 10, 2e-3))
+    wd: float = 0.01
+    moms: tuple[float, float, float] = MOMS
+    clip: float | None = None
+    alpha: float = 2.0
+    beta: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.phases:
+            raise ConfigError("A plan needs at least one phase.")
+        for phase in self.phases:
+            if phase.epochs < 1 or phase.lr <= 0:
+                raise ConfigError(f"A phase needs an epoch or more and a rate above 0: {phase}.")
+
+    @classmethod
+    def book(cls, epochs: int = 10, lr: float = 2e-3, scale: float = 1.0, **changes: Any) -> "FineTuningPlan":
+        """Return the book's recipe: one frozen epoch at ten times `lr`, then `epochs` of all at `lr`.
+
+        Args:
+            epochs: how many with all learning.
+            lr: their highest rate, at the book's batch size of 128.
+            scale: multiplies all rates; halve it when the batch size is halved.
+        """
+        return cls(phases=(Phase(-1, 1, 10 * lr * scale), Phase(0, epochs, lr * scale)), **changes)
+
+    @classmethod
+    def from_scratch(cls, epochs: int = 10, lr: float = 1e-2, **changes: Any) -> "FineTuningPlan":
+        """Return a plan for a model that starts from random weights: all of it learns from the first step."""
+        return cls(phases=(Phase(0, epochs, lr),), **changes)
+
+    @property
+    def n_epochs(self) -> int:
+        """How many epochs the phases have together."""
+        return sum(phase.epochs for phase in self.phases)
+
+
+def language_model_groups(model: LanguageModel) -> list[list[nn.Parameter]]:
+    """Return the parameters in groups: one for each LSTM layer, and last the embedding with the decoder.
+
+    The embedding stands at the bottom of the model and in the last group, because the decoder shares its weights.
+
+    Source: fastai `awd_lstm_lm_split`.
+    """
+    layers = [list(rnn.parameters()) for rnn in model.encoder.rnns]
+    # A ModuleList counts a shared weight once.
+    words = list(nn.ModuleList([model.encoder.encoder, model.decoder]).parameters())
+    return [*layers, words]
+
+
+class LMLoader:
+    """The windows of an `LMStream` as tensors, with the epoch's tokens moved to the device once.
+
+    `epoch` says which epoch's order of documents the next pass reads, and `start` at which window it begins (it goes
+    back to 0 when the pass has begun); both are what a checkpoint has to save of the data.
+    """
+
+    def __init__(self, stream: LMStream, device: str | torch.device = "cpu") -> None:
+        self.stream, self.device = stream, torch.device(device)
+        self.epoch, self.start = 0, 0
+
+    def __len__(self) -> int:
+        return len(self.stream)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        start, self.start = self.start, 0
+        bs, length = self.stream.bs, self.stream.batch_length
+        ids = torch.from_numpy(self.stream.ids(self.epoch)[: bs * length + 1]).to(self.device)
+        x, y = ids[:-1].view(bs, length), ids[1:].view(bs, length)  # the table of `streams`, and one token further on
+        for first, last in self.stream.windows[start:]:
+            yield x[:, first:last].long(), y[:, first:last].long()  # (bs, seq_len)
+
+
+class NextEpoch(Callback):
+    """Tells the training loader which epoch of the whole plan begins."""
+
+    order, run_valid = -5, False
+
+    def __init__(self, loader: LMLoader) -> None:
+        self.loader, self.first_epoch = loader, 0
+
+    def before_train(self) -> None:
+        self.loader.epoch = self.first_epoch + self.learn.epoch
+
+
+def make_lm_learner(
+    model: LanguageModel,
+    train: LMStream,
+    valid: LMStream,
+    plan: FineTuningPlan,
+    *,
+    device: str | torch.device = "cpu",
+    precision: str = "fp32",
+    loss_method: str = "chunked",
+) -> Learner:
+    """Return a fastai `Learner` that trains `model` on the windows of `train`, following all of `plan` but its phases.
+
+    Raises:
+        ConfigError: the precision or the loss's method is not to be had.
+    """
+    carried = CarriedState()
+    loader = LMLoader(train, device)
+    return make_learner(
+        model,
+        loader,
+        LMLoader(valid, device),
+        LanguageModelLoss(model.decoder, loss_method),
+        language_model_groups,
+        cbs=[carried, Penalties(carried, plan.alpha, plan.beta), NextEpoch(loader)],
+        device=device,
+        precision=precision,
+        clip=plan.clip,
+        wd=plan.wd,
+        moms=plan.moms,
+    )
+
+
+@dataclass(frozen=True)
+class LMResult:
+    """A fine-tuned language model and how it did on the validation texts after its last epoch."""
+
+    model: LanguageModel
+    history: History
+    valid_loss: float
+    perplexity: float
+    accuracy: float
+
+
+def fine_tune_language_model(
+    train_docs: Docs,
+    valid_docs: Docs,
+    vocab: "Vocab",
+    *,
+    direction: str = FORWARD,
+    config: AWDConfig | None = None,
+    pretrained: PretrainedLM | None = None,
+    plan: FineTuningPlan | None = None,
+    bs: int = 64,
+    seq_len: int = 72,
+    seed: int = 0,
+    device: str | torch.device | None = None,
+    precision: str = "fp32",
+    progress: Progress | None = None,
+    out: Path | None = None,
+) -> LMResult:
+    """Train a language model on documents, phase by phase, from pretrained weights or from scratch.
+
+    On the CPU the same arguments give the same weights, bit for bit; the caller's random state is left as it was.
+
+    Args:
+        train_docs, valid_docs: token ids, a list for each document, in reading order whatever the direction.
+        vocab: the tokens of these ids.
+        direction: in which direction the model learns to read.
+        config: sizes and dropout; fastai's by default. Its `vocab_sz` must be the vocabulary's.
+        pretrained: weights to start from; None to start from random ones.
+        plan: phases and regularisation; the book's by default, or `from_scratch` where there are no pretrained weights.
+        bs: mini-streams side by side.
+        seq_len: tokens of each in a step.
+        seed: what the first weights, the order of the documents and dropout depend on.
+        device: a GPU if there is one, by default.
+        precision: "fp32", "bf16" or "fp16".
+        progress: called with a line of text an epoch, such as `print`; None for silence.
+        out: a folder for two artifacts, `language_model` and `encoder`; None to save nothing.
+
+    Raises:
+        ArtifactError: the pretrained weights are of another direction or size.
+        ConfigError: an option makes no sense.
+        DataError: the texts are too short for `bs` mini-streams, or hold ids that the vocabulary lacks.
+        TrainingError: a loss was not a finite number.
+    """
+    check_direction(direction)
+    config = lm_config(len(vocab)) if config is None else config
+    if config.vocab_sz != len(vocab):
+        raise ConfigError(f"The config is for {config.vocab_sz:,} tokens, and the vocabulary has {len(vocab):,}.")
+    if plan is None:
+        plan = FineTuningPlan() if pretrained is not None else FineTuningPlan.from_scratch()
+    if device is None:
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    model = LanguageModel(config, seed)
+    if pretrained is not None:
+        start_from(model, pretrained, vocab, direction)
+    train = LMStream(train_docs, bs, seq_len, direction, shuffle=True, seed=seed)
+    valid = LMStream(valid_docs, bs, seq_len, direction)
+    for stream in (train, valid):
+        stream.check_ids(len(vocab))
+    learn = make_lm_learner(model, train, valid, plan, device=device, precision=precision)
+    history = History()
+    with seeded(seed, device):
+        follow_plan(learn, plan, history, progress)
+    model.eval()
+    last = history.epochs[-1]
+    if out is not None:
+        save_language_model(Path(out) / "language_model", model, vocab, direction)
+        save_encoder(Path(out) / "encoder", model, vocab, direction)
+    return LMResult(model, history, last.valid_loss, last.perplexity, last.accuracy)
+
+
+class Score(NamedTuple):
+    """How well a language model foretells texts; the loss is a mean over tokens."""
+
+    loss: float
+    perplexity: float
+    accuracy: float
+
+
+@torch.no_grad()
+def evaluate_language_model(
+    model: LanguageModel, docs: Docs, *, bs: int = 64, seq_len: int = 72, direction: str = FORWARD
+) -> Score:
+    """Score a language model on documents, with carried state and without dropout, on the device where it is.
+
+    Raises:
+        DataError: the texts are too short for `bs` mini-streams.
+    """
+    stream, loss_func = LMStream(docs, bs, seq_len, direction), LanguageModelLoss(model.decoder)
+    was_training, state = model.training, None
+    model.eval()
+    losses, n_correct = [], []
+    with no_cudnn_warning():
+        for ids, targets in LMLoader(stream, model.decoder.weight.device):
+            output = model(ids, state, decode=False)
+            state = output.state
+            losses.append(loss_func(output.dropped, targets) * targets.numel())
+            n_correct.append(loss_func.n_correct)
+    model.train(was_training)
+    n_tokens = stream.bs * stream.batch_length
+    loss = math.fsum(torch.stack(losses).tolist()) / n_tokens
+    return Score(loss, perplexity(loss), int(torch.stack(n_correct).sum()) / n_tokens)
+
+
+def follow_plan(learn: Learner, plan: FineTuningPlan, history: History, progress: Progress | None = None) -> None:
+    """Train phase after phase, the epochs counted through all of them; at last nothing is frozen any more.
+
+    Raises:
+        ConfigError: the model has no such group as a phase's `freeze_to`.
+        TrainingError: a loss was not a finite number.
+    """
+    n_groups = len(learn.splitter(learn.model))
+    for phase in plan.phases:
+        if not -n_groups <= phase.freeze_to < n_groups:
+            raise ConfigError(f"freeze_to={phase.freeze_to} does not fit a model of {n_groups} parameter groups.")
+    first_epoch = 0
+    for phase in plan.phases:
+        learn.next_epoch.first_epoch = first_epoch
+        learn.freeze_to(phase.freeze_to)
+        fit_one_cycle(learn, phase.epochs, phase.lr, history, progress, first_epoch)
+        first_epoch += phase.epochs
+    learn.unfreeze()

@@ -1,0 +1,306 @@
+"""What drives a training: fastai's `Learner`, with our model, batches, loss and groups plugged in.
+
+The loop is fastai's and so are the optimizer, the schedule and the clipping. Ours are the callbacks below, small
+pieces that the loop calls at fixed moments of every step:
+
+    before_batch    CarriedState gives the model the state that the batch before left behind
+    (forward)
+    after_pred      CarriedState keeps the new state, and hands the output to the loss
+    (loss)
+    after_loss      Penalties adds AR and TAR; FiniteLoss stops a training that has gone wrong
+    (backward, step)
+    after_batch     Record notes the loss and the rate
+
+A callback that asks for a number makes a GPU's queue run empty. So losses are kept as tensors while an epoch runs, and
+are turned into numbers when it ends.
+"""
+
+import math
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from fastai.text.all import (
+    Adam,
+    Callback,
+    CancelFitException,
+    DataLoaders,
+    GradientClip,
+    Learner,
+    MixedPrecision,
+    TrainEvalCallback,
+)
+from torch import nn
+
+from ulmfit_lib.awd_lstm import State, activation_regularization, detach_state, temporal_activation_regularization
+from ulmfit_lib.errors import ConfigError, TrainingError
+from ulmfit_lib.history import History, Progress, Record
+
+PRECISIONS = ("fp32", "bf16", "fp16")
+#: Momentum at the start, at the highest rate and at the end of a one-cycle schedule; fastai's for texts.
+MOMS = (0.8, 0.7, 0.8)
+
+
+class CarriedState(Callback):
+    """Passes the hidden state from each batch to the next, as an argument of the model.
+
+    Training and validation each begin with zeros. `state` is what a checkpoint has to save; setting `resume_from`
+    before a fit lets its first epoch begin with that state instead.
+
+    Source: fastai `ModelResetter` and `RNNCallback`, which keep the state on the model.
+    """
+
+    order = 5
+
+    def __init__(self) -> None:
+        self.state: State | None = None
+        self.resume_from: State | None = None
+        self.output: Any = None
+
+    def before_train(self) -> None:
+        self.state, self.resume_from = self.resume_from, None
+
+    def before_validate(self) -> None:
+        self.state = None
+
+    def before_batch(self) -> None:
+        # The third argument leaves the logits to the loss.
+        self.learn.xb = (self.learn.xb[0], self.state, False)
+
+    def after_pred(self) -> None:
+        self.output = self.learn.pred
+        self.state = detach_state(self.output.state)
+        self.learn.pred = self.output.dropped
+
+    def after_batch(self) -> None:
+        self.output = None  # holds the whole graph of the step
+
+    def after_fit(self) -> None:
+        self.state = None
+
+
+class Penalties(Callback):
+    """Adds AR and TAR to what is differentiated; the loss that is recorded stays the cross-entropy alone.
+
+    Source: fastai `RNNRegularizer`.
+    """
+
+    order, run_valid = CarriedState.order + 1, False
+
+    def __init__(self, carried: CarriedState, alpha: float = 2.0, beta: float = 1.0) -> None:
+        self.carried, self.alpha, self.beta = carried, alpha, beta
+
+    def after_loss(self) -> None:
+        if self.alpha:
+            self.learn.loss_grad = self.learn.loss_grad + activation_regularization(
+                self.carried.output.dropped, self.alpha
+            )
+        if self.beta:
+            self.learn.loss_grad = self.learn.loss_grad + temporal_activation_regularization(
+                self.carried.output.raw, self.beta
+            )
+
+
+class Autocast(Callback):
+    """Runs the model and the loss in bfloat16 where that is safe, on any device.
+
+    bfloat16 has the range of float32, so the gradients need no scaling. (fastai's `MixedPrecision` knows GPUs only.)
+    """
+
+    order = MixedPrecision.order
+
+    def __init__(self, device_type: str) -> None:
+        self.context = torch.autocast(device_type, dtype=torch.bfloat16)
+        self.inside = False
+
+    def before_batch(self) -> None:
+        self.context.__enter__()
+        self.inside = True
+
+    def after_loss(self) -> None:
+        self.leave()
+
+    def after_cancel_batch(self) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """Leave the context if it was entered."""
+        if self.inside:
+            self.inside = False
+            self.context.__exit__(None, None, None)
+
+
+class FiniteLoss(Callback):
+    """Stops the training at a loss that is not a finite number, and says at which step it was.
+
+    Looking costs a wait for the device, so on a GPU it looks every `every` steps; the step it names is still exact.
+    """
+
+    order, run_valid = 20, False
+
+    def __init__(self, every: int = 1) -> None:
+        self.every = every
+        self.failure: TrainingError | None = None
+        self.unchecked: list[torch.Tensor] = []
+
+    def before_fit(self) -> None:
+        self.unchecked = []
+
+    def after_loss(self) -> None:
+        self.unchecked.append(self.learn.loss.detach())
+        if len(self.unchecked) >= self.every:
+            self.check(last_step=self.learn.train_iter)
+
+    def after_train(self) -> None:
+        if self.unchecked:
+            self.check(last_step=self.learn.train_iter - 1)
+
+    def check(self, last_step: int) -> None:
+        """Look at the losses since the last look."""
+        losses, self.unchecked = torch.stack(self.unchecked).tolist(), []
+        for step, loss in enumerate(losses, start=last_step - len(losses) + 1):
+            if not math.isfinite(loss):
+                self.failure = TrainingError(
+                    f"the loss is {loss} at step {step} of epoch {self.learn.epoch}.",
+                    fix="Try a lower learning rate, gradient clipping, or precision fp32.",
+                )
+                # fastai would wrap any other exception's message into its own.
+                raise CancelFitException()
+
+
+def make_learner(
+    model: nn.Module,
+    train: Iterable,
+    valid: Iterable,
+    loss_func: Callable,
+    splitter: Callable[[nn.Module], Sequence[Sequence[nn.Parameter]]],
+    *,
+    cbs: Iterable[Callback] = (),
+    device: str | torch.device = "cpu",
+    precision: str = "fp32",
+    clip: float | None = None,
+    wd: float = 0.01,
+    moms: tuple[float, float, float] = MOMS,
+    opt_func: Callable = Adam,
+) -> Learner:
+    """Return a fastai `Learner` with our parts and none of its own display.
+
+    Args:
+        model: called with what the batches hold before their last element.
+        train, valid: loaders with a length that yield tuples of tensors.
+        loss_func: called with the model's result and the last element of the batch.
+        splitter: gives the parameter groups of the model.
+        cbs: further callbacks.
+        device: where the model and the batches go.
+        precision: "fp32", "bf16", or "fp16" (GPUs only, with scaled gradients).
+        clip: the largest norm of the gradients; None for no limit.
+        wd: weight decay (decoupled), for everything but biases of linear layers and normalisation.
+        moms: momentum at the start, at the highest rate and at the end.
+        opt_func: makes the optimizer.
+
+    Raises:
+        ConfigError: there is no such precision, or not on this device.
+    """
+    device = torch.device(device)
+    callbacks = [TrainEvalCallback(), FiniteLoss(every=1 if device.type == "cpu" else 50), *cbs]
+    if precision not in PRECISIONS:
+        raise ConfigError(f"precision must be one of {', '.join(PRECISIONS)}, not {precision!r}.")
+    if precision == "fp16" and device.type != "cuda":
+        raise ConfigError(f"fp16 needs a GPU, and the device is {device}.", fix="Use bf16 or fp32.")
+    if precision == "bf16":
+        if not bfloat16_works(device.type):
+            raise ConfigError(f"This {device.type} cannot train in bf16.", fix="Use fp32.")
+        callbacks.append(Autocast(device.type))
+    if precision == "fp16":
+        callbacks.append(MixedPrecision())
+    if clip is not None:
+        callbacks.append(GradientClip(clip))
+    return Learner(
+        DataLoaders(_Loader(train, device), _Loader(valid, device), device=device),
+        model.to(device),
+        loss_func=loss_func,
+        opt_func=opt_func,
+        splitter=splitter,
+        wd=wd,
+        moms=moms,
+        cbs=callbacks,
+        default_cbs=False,
+    )
+
+
+@contextmanager
+def no_cudnn_warning() -> Iterator[None]:
+    """Keep cuDNN from saying at every step that dropped weights do not lie in one piece: they are a copy, and must."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="RNN module weights are not part of single contiguous")
+        yield
+
+
+def bfloat16_works(device_type: str) -> bool:
+    """Return whether an LSTM runs in bfloat16 on such a device, by trying: many processors lack what it takes."""
+    lstm, x = nn.LSTM(8, 8).to(device_type), torch.zeros(2, 2, 8, device=device_type)
+    try:
+        with torch.autocast(device_type, dtype=torch.bfloat16):
+            lstm(x)[0].sum().backward()
+    except RuntimeError:
+        return False
+    return True
+
+
+class _Loader:
+    """What fastai's `DataLoaders` asks of a loader, around anything with a length that yields tuples of tensors."""
+
+    def __init__(self, batches: Iterable, device: torch.device) -> None:
+        self.batches, self.device = batches, device
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator:
+        return iter(self.batches)
+
+    def to(self, device: torch.device) -> None:
+        self.device = device
+
+
+@contextmanager
+def seeded(seed: int, device: str | torch.device = "cpu") -> Iterator[None]:
+    """Make dropout depend on `seed` alone inside the block, and leave the caller's random state as it was.
+
+    >>> with seeded(1):
+    ...     first = torch.rand(1)
+    >>> with seeded(1):
+    ...     bool(first == torch.rand(1))
+    True
+    """
+    device = torch.device(device)
+    # What is forked is the processor's generator, and that of the one GPU in use.
+    devices = [] if device.type == "cpu" else [device]
+    with torch.random.fork_rng(devices, device_type="cuda" if device.type == "cpu" else device.type):
+        torch.manual_seed(seed)
+        yield
+
+
+def fit_one_cycle(
+    learn: Learner, n_epoch: int, lr: float, history: History, progress: Progress | None = None, first_epoch: int = 0
+) -> None:
+    """Train for `n_epoch` epochs: rate up to `lr` and down again, momentum the other way round.
+
+    Raises:
+        TrainingError: a loss was not a finite number; the weights are those before that step on a CPU.
+
+    Source: Smith (2018), "A disciplined approach to neural network hyper-parameters"; fastai `fit_one_cycle`.
+    """
+    learn.finite_loss.failure = None
+    record = Record(history, progress, first_epoch)
+    try:
+        with no_cudnn_warning():
+            learn.fit_one_cycle(n_epoch, lr, cbs=[record])
+    finally:  # whatever stopped it, Ctrl-C included
+        record.flush()
+        if hasattr(learn, "autocast"):
+            learn.autocast.leave()
+    if learn.finite_loss.failure is not None:
+        raise learn.finite_loss.failure
