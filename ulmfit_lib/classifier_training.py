@@ -1,0 +1,195 @@
+"""What the `Learner` is told to do with a classifier: rates, regularisation, history, one stage after the other."""
+
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from fastai.text.all import Callback, Learner
+from torch import Tensor
+
+from ulmfit_lib.classifier_batches import ShuffledBatches, SortedBatches
+from ulmfit_lib.freezing import (
+    Stage,
+    UnfreezingPlan,
+    check_freeze_to,
+    discriminative_lrs,
+    freeze_to,
+    one_cycle_momentum,
+    parameter_groups,
+)
+from ulmfit_lib.padding import restore_order
+from ulmfit_lib.training import Autocast, Progress
+
+
+@dataclass(frozen=True)
+class ClassifierEpoch:
+    """What one epoch came to; epochs count from 0 through all stages, stages from 1. Losses are means over
+    documents."""
+
+    stage: int
+    epoch: int
+    train_loss: float
+    valid_loss: float
+    accuracy: float
+    seconds: float
+
+    def line(self) -> str:
+        """Return the epoch as one line of text.
+
+        >>> ClassifierEpoch(2, 1, 0.5, 0.4, 0.8125, 12.3).line()
+        'epoch  1  stage 2  train 0.5000  valid 0.4000  accuracy 0.8125  12.3 s'
+        """
+        return (
+            f"epoch {self.epoch:>2}  stage {self.stage}  train {self.train_loss:.4f}  valid {self.valid_loss:.4f}  "
+            f"accuracy {self.accuracy:.4f}  {self.seconds:.1f} s"
+        )
+
+
+@dataclass
+class ClassifierHistory:
+    """A training in plain lists: loss, rate and momentum of each step, and what each epoch came to.
+
+    `lrs` are the last group's. The losses leave out AR and TAR.
+    """
+
+    losses: list[float] = field(default_factory=list)
+    lrs: list[float] = field(default_factory=list)
+    moms: list[float] = field(default_factory=list)
+    epochs: list[ClassifierEpoch] = field(default_factory=list)
+
+
+def follow_plan(learn: Learner, plan: UnfreezingPlan, batches: ShuffledBatches, record: "Record") -> None:
+    """Train stage after stage.
+
+    Raises:
+        ConfigError: a stage does not fit the number of groups; nothing is trained then.
+        TrainingError: a loss was not a finite number.
+    """
+    groups = parameter_groups(learn.model)
+    for stage in plan.stages:
+        check_freeze_to(stage.freeze_to, len(groups))
+    learn.create_opt()
+    for number, stage in enumerate(plan.stages, start=1):
+        record.stage = number
+        batches.steps = stage.steps
+        freeze_to(groups, stage.freeze_to)
+        learn.opt.clear_state()
+        rates = Rates(stage, stage.n_steps(batches.steps_an_epoch), plan.factor, learn.moms)
+        learn.finite_loss.failure = None
+        try:
+            learn.fit(stage.epochs or 1, cbs=rates)
+        finally:
+            for callback in learn.cbs:
+                if isinstance(callback, Autocast):
+                    callback.leave()
+        if learn.finite_loss.failure is not None:
+            raise learn.finite_loss.failure
+
+
+def activation_penalty(output: Tensor, mask: Tensor, alpha: float = 2.0, beta: float = 1.0) -> Tensor:
+    """Return AR and TAR over the words of documents: mean squares of the outputs and of their steps in time.
+
+    Args:
+        output: (bs, seq_len, emb_sz).
+        mask: (bs, seq_len), True where an output does not count.
+        alpha, beta: what the one and the other are multiplied by.
+
+    Source: Merity et al. (2017), section 4.6; fastai `RNNRegularizer`, which counts the padding too.
+
+    >>> output = torch.tensor([[[1.0], [3.0], [9.0]]])
+    >>> float(activation_penalty(output, torch.tensor([[False, False, True]]), alpha=1, beta=10))
+    45.0
+    """
+    words = (~mask).float()  # (bs, seq_len)
+    pairs = words[:, 1:] * words[:, :-1]  # (bs, seq_len - 1)
+    square = output.float().pow(2).mean(dim=2)  # (bs, seq_len)
+    step = (output[:, 1:] - output[:, :-1]).float().pow(2).mean(dim=2)  # (bs, seq_len - 1)
+    # Documents of one word have no step in time; the 1 keeps the quotient defined.
+    return alpha * (square * words).sum() / words.sum() + beta * (step * pairs).sum() / pairs.sum().clamp(min=1)
+
+
+class Penalties(Callback):
+    """Adds AR and TAR to what is differentiated; the loss that is recorded stays the cross-entropy alone."""
+
+    def __init__(self, alpha: float, beta: float) -> None:
+        self.alpha, self.beta = alpha, beta
+
+    def before_batch(self) -> None:
+        self.learn.xb = (self.learn.xb[0], True)
+
+    def after_pred(self) -> None:
+        self.learn.pred, self.output, self.mask = self.learn.pred
+
+    def after_loss(self) -> None:
+        if self.learn.training:
+            penalty = activation_penalty(self.output, self.mask, self.alpha, self.beta)
+            self.learn.loss_grad = self.learn.loss_grad + penalty
+        self.output = self.mask = None
+
+
+class Rates(Callback):
+    """Sets the rate of each group and the momentum before each step of a stage."""
+
+    run_valid = False
+
+    def __init__(self, stage: Stage, n_steps: int, factor: float, moms: tuple[float, float, float]) -> None:
+        self.stage, self.n_steps, self.factor, self.moms, self.step = stage, n_steps, factor, moms, 0
+
+    def before_batch(self) -> None:
+        lr = self.stage.lr_at(self.step, self.n_steps)
+        self.learn.opt.set_hyper("lr", discriminative_lrs(lr, len(self.learn.opt.hypers), self.factor))
+        self.learn.opt.set_hyper("mom", one_cycle_momentum(self.step, self.n_steps, self.moms))
+        self.step += 1
+
+
+class Record(Callback):
+    """Keeps the history and the validation's probabilities, and says one line an epoch."""
+
+    order = 50
+
+    def __init__(self, valid_batches: SortedBatches, progress: Progress | None) -> None:
+        self.valid_batches, self.progress = valid_batches, progress
+        self.history = ClassifierHistory()
+        self.stage, self.valid_probs = 0, None
+
+    def before_train(self) -> None:
+        self.losses, self.logits, self.began = [], [], time.perf_counter()
+
+    def after_batch(self) -> None:
+        if not self.learn.training:
+            self.logits.append(self.learn.pred)
+            return
+        self.losses.append(self.learn.loss.detach())
+        self.history.lrs.append(self.learn.opt.hypers[-1]["lr"])
+        self.history.moms.append(self.learn.opt.hypers[-1]["mom"])
+
+    def after_epoch(self) -> None:
+        # Numbers are asked for once an epoch: each time makes a GPU's queue run empty.
+        losses = torch.stack(self.losses).float().tolist()
+        logits = restore_order(torch.cat(self.logits).float().cpu().numpy(), self.valid_batches.order)
+        logits, labels = torch.from_numpy(logits), torch.from_numpy(self.valid_batches.labels)
+        self.valid_probs = F.softmax(logits, dim=1).numpy()  # (n_valid, n_classes)
+        epoch = ClassifierEpoch(
+            stage=self.stage,
+            epoch=len(self.history.epochs),
+            train_loss=sum(losses) / len(losses),
+            valid_loss=float(F.cross_entropy(logits, labels)),
+            accuracy=float((logits.argmax(dim=1) == labels).double().mean()),
+            seconds=time.perf_counter() - self.began,
+        )
+        self.history.losses += losses
+        self.history.epochs.append(epoch)
+        if self.progress is not None:
+            self.progress(epoch.line())
+
+
+@contextmanager
+def no_cudnn_warning() -> Iterator[None]:
+    with warnings.catch_warnings():
+        # Dropped weights are a copy, so cuDNN has to gather them; it says so at every step.
+        warnings.filterwarnings("ignore", message="RNN module weights are not part of single contiguous")
+        yield
