@@ -1,12 +1,17 @@
 """Writing so that nobody ever finds half a file: write beside the target, then rename it, which is one step."""
 
 import contextlib
+import fcntl
+import glob
 import hashlib
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
+
+_SECONDS_TO_LOCK = 2
 
 
 def sha256_of(path: Path) -> str:
@@ -49,7 +54,7 @@ def folder_written_atomically(folder: Path) -> Iterator[Path]:
     """Give an empty folder to fill; it becomes `folder` when the block ends, and vanishes when the block fails.
 
     An older `folder` is replaced as a whole. A process that is killed between the two renames leaves the older one
-    under the name that `put_back` looks for.
+    under the name that `put_back` looks for; what a killed process had filled so far is deleted by the next one.
 
     Raises:
         OSError: the disk is full or the place cannot be written; an older folder is then untouched.
@@ -57,8 +62,10 @@ def folder_written_atomically(folder: Path) -> Iterator[Path]:
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     put_back(folder)
+    _delete_left_behind(folder)
     beside = _beside(folder)
     beside.mkdir()
+    lock = _lock(beside)
     try:
         yield beside
         for path in beside.rglob("*"):
@@ -69,6 +76,9 @@ def folder_written_atomically(folder: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
         raise
+    finally:
+        if lock is not None:
+            os.close(lock)
 
 
 def swap_in(new: Path, folder: Path) -> None:
@@ -93,6 +103,31 @@ def put_back(folder: Path) -> None:
 
 def _older(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.older")
+
+
+def _lock(folder: Path) -> int | None:
+    """Lock a folder until this process ends or closes what is returned; None if another one has locked it.
+
+    The system gives the lock back however the process ends, so an unlocked folder is one left behind.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _delete_left_behind(folder: Path) -> None:
+    for left in folder.parent.glob(f".{glob.escape(folder.name)}.*.partial"):
+        # A process that has just made its folder may not have locked it yet.
+        if not left.is_dir() or time.time() - left.stat().st_mtime < _SECONDS_TO_LOCK:
+            continue
+        lock = _lock(left)
+        if lock is not None:
+            shutil.rmtree(left, ignore_errors=True)
+            os.close(lock)
 
 
 def _beside(path: Path) -> Path:

@@ -1,0 +1,69 @@
+"""The entry of the command `ulmfit`: what a user can mend becomes one line and an exit code, never a traceback.
+
+0    done
+1    `ulmfit doctor` found something needed missing
+2    bad input or options; the line on stderr says what to do
+130  interrupted (Ctrl-C), 143 terminated
+"""
+
+import errno
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+from ulmfit_lib.errors import UlmfitError
+
+BAD_INPUT, INTERRUPTED, TERMINATED = 2, 130, 143
+# What the system says when a place cannot be written, and the user can do something about it.
+_PLACES = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)
+
+
+def main() -> NoReturn:
+    """Run the command line and exit."""
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(_main(sys.argv[1:]))
+
+
+def _main(arguments: list[str]) -> int:
+    try:
+        from ulmfit_lib.commands import app
+    except ModuleNotFoundError as error:
+        if arguments == ["doctor"]:  # the one command that must run when nothing else does
+            from ulmfit_lib.doctor import main as examine
+
+            return examine()
+        return _say(f"the package {error.name!r} is missing. `ulmfit doctor` says what to install.", BAD_INPUT)
+    try:
+        app(arguments, prog_name="ulmfit")
+    except UlmfitError as error:
+        return _say(str(error), BAD_INPUT)
+    except ModuleNotFoundError as error:
+        return _say(f"the package {error.name!r} is missing. `ulmfit doctor` says what to install.", BAD_INPUT)
+    except OSError as error:
+        if error.errno not in _PLACES:
+            raise
+        return _say(f"{error.filename or 'the output'}: it cannot be written ({error.strerror}).", BAD_INPUT)
+    except KeyboardInterrupt:
+        return _say_interrupted()
+    except SystemExit as end:  # how typer ends
+        return _say_interrupted() if end.code == INTERRUPTED else end.code
+    return 0
+
+
+def _say_interrupted() -> int:
+    return _say("interrupted; nothing was left behind.", INTERRUPTED)
+
+
+def _say(text: str, code: int) -> int:
+    print(f"ulmfit: {' '.join(text.split())}", file=sys.stderr)
+    return code
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> None:
+    # An exception, so that what is half done is cleared away.
+    raise SystemExit(TERMINATED)
+
+
+if __name__ == "__main__":
+    main()

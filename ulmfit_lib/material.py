@@ -1,0 +1,126 @@
+"""What a run learns from and what it is measured on: texts sorted by purpose, as ids, with nothing leaking across."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ulmfit_lib.data_rows import TEST, TRAIN, UNSUP, VALID, stratified
+from ulmfit_lib.errors import DataError
+from ulmfit_lib.tokenizer import tokenize
+from ulmfit_lib.vocab import Vocab, count_tokens, make_vocab
+
+if TYPE_CHECKING:
+    from ulmfit_lib.data import Texts
+
+HELD_OUT = 0.1  # of each label's training texts, to be measured on while training, where no text is "valid"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some of the texts: their places in the file, their ids, and the number of the label of each (None for none)."""
+
+    places: list[int]
+    docs: list[list[int]]
+    labels: list[int | None]
+
+    def __len__(self) -> int:
+        return len(self.docs)
+
+    def labelled(self) -> "Part":
+        """Return the texts that have a label."""
+        kept = [row for row, label in enumerate(self.labels) if label is not None]
+        return Part(*([values[row] for row in kept] for values in (self.places, self.docs, self.labels)))
+
+
+@dataclass(frozen=True)
+class Material:
+    """The texts of a run by purpose.
+
+    The language model learns from `unlabelled` and is measured on `valid`; the classifier learns from `train`, is
+    measured on `valid` while training, and on `asked` at the end. `scored_split` says what `asked` is.
+    """
+
+    vocab: Vocab
+    unlabelled: Part
+    train: Part
+    valid: Part
+    asked: Part
+    scored_split: str
+    notes: list[str]
+
+
+def prepare(
+    texts: "Texts",
+    *,
+    min_freq: int = 3,
+    max_vocab: int = 60_000,
+    seed: int = 0,
+    progress: Callable[[int], None] | None = None,
+) -> Material:
+    """Tokenize the texts, make the vocabulary, and sort the texts by what they are for.
+
+    Leak-free: the vocabulary and the language model see no text of "valid" or "test", nor a copy of one.
+
+    Args:
+        texts: checked texts.
+        min_freq, max_vocab: see `vocab.make_vocab`.
+        seed: decides which training texts are held out where none is "valid".
+        progress: called with the number of texts tokenized since the last call.
+
+    Raises:
+        DataError: no text is left to learn from, or the texts are too short to be measured on.
+    """
+    notes = list(texts.notes)
+    splits = _with_valid(texts, seed, notes)
+    has_test = any(label is not None and split == TEST for label, split in zip(texts.labels, splits, strict=True))
+    if not has_test:
+        notes.append("No labelled text is for testing: the accuracy is that on the texts of 'valid'.")
+    secret = {text for text, split in zip(texts.texts, splits, strict=True) if split in (VALID, TEST)}
+    learned = [i for i, split in enumerate(splits) if split in (TRAIN, UNSUP)]
+    for_language_model = [i for i in learned if texts.texts[i] not in secret]
+    copies = len(learned) - len(for_language_model)
+    notes.append(
+        "The vocabulary and the language model are made from the texts of 'train' and 'unsup' alone"
+        + (f", without {copies} that also stand in 'valid' or 'test'." if copies else ".")
+    )
+    if not for_language_model:
+        raise DataError("every text to learn from also stands in 'valid' or 'test'.", where=texts.name)
+
+    tokens = tokenize(texts.texts, progress=progress)
+    vocab = Vocab(make_vocab(count_tokens(tokens[i] for i in for_language_model), min_freq, max_vocab))
+    ids = [vocab.numericalize(doc) for doc in tokens]
+    numbers = {name: number for number, name in enumerate(texts.label_names)}
+
+    def part(places: Sequence[int]) -> Part:
+        return Part(list(places), [ids[i] for i in places], [numbers.get(texts.labels[i]) for i in places])
+
+    of = {split: part([i for i, other in enumerate(splits) if other == split]) for split in (TRAIN, VALID, TEST)}
+    # With too few texts to hold any out, the training texts themselves are measured on.
+    valid = of[VALID].labelled() if len(of[VALID].labelled()) else of[TRAIN]
+    if sum(map(len, valid.docs)) < 2:
+        raise DataError("the texts have too few words.", where=texts.name, fix="Give more texts.")
+    return Material(
+        vocab=vocab,
+        unlabelled=part(for_language_model),
+        train=of[TRAIN],
+        valid=valid,
+        asked=of[TEST] if has_test else of[VALID],
+        scored_split=TEST if has_test else VALID,
+        notes=notes,
+    )
+
+
+def _with_valid(texts: "Texts", seed: int, notes: list[str]) -> list[str]:
+    """Return the splits; where no labelled text is "valid", a tenth of each label's training texts becomes it."""
+    pairs = list(zip(texts.splits, texts.labels, strict=True))
+    if any(split == VALID and label is not None for split, label in pairs):
+        return list(texts.splits)
+    held_out = stratified([label if split == TRAIN else None for split, label in pairs], HELD_OUT, seed)
+    if held_out:
+        notes.append(
+            f"No labelled text is for validation: {len(held_out)} training texts, chosen with seed {seed}, were held "
+            "out to be measured on while training."
+        )
+    else:
+        notes.append("There are too few training texts to hold any out: while training, these are measured on.")
+    return [VALID if i in held_out else split for i, split in enumerate(texts.splits)]
