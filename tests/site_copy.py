@@ -1,14 +1,17 @@
 """The book with one page more, which holds each kind of content that a page can hold, built once for all tests."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
 import yaml
+from conftest import sandbox_works
 from filelock import FileLock
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from ulmfit_lib.authoring import book, notebook_form, site_check
+from ulmfit_lib.authoring import notebook_form
 from ulmfit_lib.pictures import house_style, show
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -70,23 +73,29 @@ def copy_of_book(folder: Path) -> Path:
     contents["parts"].append({"caption": "Sample", "chapters": [{"file": "book/sample"}]})
     (folder / "_toc.yml").write_text(yaml.safe_dump(contents), encoding="utf-8")
     nbformat.write(sample_notebook(), folder / "book" / "sample.ipynb")
-    for name in site_check.pages_of(folder / "_toc.yml"):
-        if not list(folder.glob(f"{name}.*")):
-            nbformat.write(sample_notebook(), folder / f"{name}.ipynb")
+    for entry in ROOT.iterdir():  # pages link to files of the repository
+        if not entry.name.startswith((".", "_")) and not (folder / entry.name).exists():
+            (folder / entry.name).symlink_to(entry)
     return folder
 
 
 def built_site(shared: Path) -> Path:
     """Build the copy once, however many workers ask for it, and return the folder of its HTML.
 
+    Where there is a sandbox, it is built without a network; `built.txt` beside the sources says so, and holds what
+    the command printed.
+
     Args:
         shared: a folder that all workers of a test run have in common.
     """
     root = shared / "site"
     with FileLock(shared / "site.lock"):
-        html = root / "_build" / "html"
-        if not html.exists():
+        if not (root / "built.txt").exists():
             shutil.rmtree(root, ignore_errors=True)
             root.mkdir()
-            book.build(copy_of_book(root))
-    return html
+            offline = ["bwrap", "--dev-bind", "/", "/", "--unshare-net"] if sandbox_works() else []
+            command = [sys.executable, "-m", "ulmfit_lib.authoring.book", "--root", str(copy_of_book(root))]
+            done = subprocess.run([*offline, *command], capture_output=True, encoding="utf-8")
+            assert done.returncode == 0, done.stderr
+            (root / "built.txt").write_text(f"{'offline' if offline else 'online'}\n{done.stdout}", encoding="utf-8")
+    return root / "_build" / "html"

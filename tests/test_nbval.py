@@ -46,10 +46,20 @@ def outcome(tmp_path_factory) -> dict[str, str]:
     assert tampered.count("%23009e73") > text.count("%23009e73")
     changed.write_text(tampered, encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "conftest", "-p", "no:cacheprovider", "--rootdir", str(ROOT)]
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "ulmfit_lib.authoring.nbval_environment",
+            "-p",
+            "no:cacheprovider",
+            "--rootdir",
+            str(ROOT),
+        ]
         + ["--nbval", "--nbval-current-env", "-v", "--color=no", str(folder)],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg", "PYTHONHASHSEED": "1", "COLUMNS": "60"},
+        env={**os.environ, "MPLBACKEND": "Agg", "PYTHONHASHSEED": "1", "COLUMNS": "60"},
         capture_output=True,
         encoding="utf-8",
     )

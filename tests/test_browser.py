@@ -1,0 +1,188 @@
+"""The site in a real browser: nothing comes from elsewhere, both themes, the search, a telephone's width."""
+
+import functools
+import http.server
+import shutil
+import threading
+from collections.abc import Iterator
+from importlib.util import find_spec
+
+import pytest
+from conftest import require_or_skip
+from site_copy import built_site
+
+pytestmark = pytest.mark.browser
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-dev-shm-usage",
+    "--disable-sync",
+    "--no-first-run",
+]
+PAGES = ("book/index.html", "book/sample.html", "book/glossary.html", "search.html", "genindex.html")
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A headless Chromium."""
+    program = next(filter(None, map(shutil.which, NAMES)), None)
+    require_or_skip("browser", program is not None, "install Chromium (Debian: apt-get install chromium)")
+    require_or_skip("browser", find_spec("playwright") is not None, "install the Python package playwright")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, headless=True, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def address(browser, tmp_path_factory, worker_id) -> Iterator[str]:
+    """Where a server on this machine shows the site."""
+    base = tmp_path_factory.getbasetemp()
+    site = built_site(base if worker_id == "master" else base.parent)
+    handler = functools.partial(QuietHandler, directory=site)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.fixture
+def visit(browser, address):
+    """Open a page; fails the test if anything was asked of another server, was not found, or made a script fail."""
+    wrong: list[str] = []
+    contexts = []
+
+    def watch(page):
+        def asked(request):
+            if not request.url.startswith((address, "data:", "blob:")):
+                wrong.append(f"asked for {request.url}")
+
+        page.on("request", asked)
+        page.on("response", lambda answer: answer.status >= 400 and wrong.append(f"{answer.status} for {answer.url}"))
+        page.on("pageerror", lambda error: wrong.append(f"a script failed: {error}"))
+        page.on("console", lambda said: said.type == "error" and wrong.append(f"console: {said.text}"))
+
+    def open_page(name: str, *, width: int = 1280, dark: bool = False, **settings):
+        context = browser.new_context(
+            viewport={"width": width, "height": 844}, color_scheme="dark" if dark else "light", **settings
+        )
+        contexts.append(context)
+        page = context.new_page()
+        watch(page)
+        page.goto(address + name, wait_until="networkidle")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+def theme(page) -> str:
+    return page.evaluate("document.documentElement.dataset.theme")
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_pages_load_from_the_site_alone_and_fit_a_telephone(visit, name, dark):
+    page = visit(name, width=390, dark=dark)
+    assert theme(page) == ("dark" if dark else "light")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.locator("main h1:visible").count() == 1
+
+
+def test_the_front_page_leads_to_the_book(visit):
+    page = visit("index.html")
+    page.wait_for_url("**/book/index.html")
+    assert page.locator("article h1").count() == 1
+
+
+def test_a_chosen_theme_holds_on_the_next_page(visit, address):
+    page = visit("book/index.html")
+    button = page.locator(".theme-switch-button:visible").first
+    for _ in range(3):
+        if page.evaluate("document.documentElement.dataset.mode") == "dark":
+            break
+        button.click()
+    assert theme(page) == "dark"
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.goto(address + "book/glossary.html")
+    assert theme(page) == "dark"
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == dark
+    page.reload()
+    assert theme(page) == "dark"
+
+
+def test_the_search_finds_a_word(visit):
+    page = visit("book/index.html")
+    page.keyboard.press("Control+k")
+    page.locator("input[type=search]:visible").first.fill("quokkatoken")
+    page.keyboard.press("Enter")
+    result = page.locator("#search-results li a", has_text="Sample page").first
+    result.wait_for()
+    result.click()
+    page.wait_for_url("**/book/sample.html*")
+    assert "quokkatoken" in page.locator("article").inner_text()
+
+
+def test_the_search_says_when_it_finds_nothing(visit):
+    page = visit("search.html?q=nosuchwordanywhere")
+    page.get_by_text("did not match any documents").wait_for()
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_a_picture_is_drawn_in_the_colour_of_the_text(visit, dark):
+    page = visit("book/sample.html", dark=dark)
+    picture = page.get_by_role("img", name="A line that rises").first
+    assert picture.is_visible()
+    seen = picture.evaluate(
+        """picture => {
+            const axis = [...picture.querySelectorAll('path')].find(path => path.style.stroke === 'currentcolor');
+            const ground = getComputedStyle(picture.closest('.text_html')).backgroundColor;
+            return [getComputedStyle(axis).stroke, getComputedStyle(document.body).color, ground];
+        }"""
+    )
+    assert seen[0] == seen[1]
+    assert seen[2] == "rgba(0, 0, 0, 0)"
+
+
+def test_formulas_use_the_font_that_the_site_brings(visit):
+    page = visit("book/sample.html")
+    assert page.evaluate("document.fonts.check('16px \"Course Math\"')")
+    wide = page.locator("div.math").first.bounding_box()
+    raised = page.evaluate(
+        """() => {
+            const [letter, index] = document.querySelector('math msub').children;
+            return index.getBoundingClientRect().bottom - letter.getBoundingClientRect().bottom;
+        }"""
+    )
+    assert wide["width"] > 100
+    assert raised > 1, "the index of a letter stands on the line"
+
+
+def test_code_can_be_copied(visit):
+    page = visit("book/sample.html")
+    cell = page.locator("div.cell_input").first
+    cell.hover()
+    assert cell.locator("button.copybtn").get_attribute("aria-label") or cell.locator("button.copybtn").is_visible()
+
+
+def test_a_page_reads_whole_without_javascript(visit):
+    page = visit("book/sample.html", java_script_enabled=False)
+    text = page.locator("article").inner_text()
+    assert "Sample page" in text
+    assert "division by zero" in text
+    assert page.locator("article math").count() == 3
+    assert page.locator("article svg.picture").first.is_visible()

@@ -1,0 +1,123 @@
+"""The course's Sphinx extension: what Jupyter Book lacks for pages that read whole offline, in both themes.
+
+- Formulas become MathML while the site is built: no MathJax, no script, no font from elsewhere. A formula that
+  cannot be converted is a warning, and warnings are errors.
+- A picture stored in a notebook (see `ulmfit_lib.pictures`) is put into the page as inline SVG, so that its ink
+  takes the colour of the text around it, light or dark.
+- The small defects of the theme that every page would share are mended: see `mend_theme`.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from docutils.utils.math import MathError
+from docutils.utils.math.latex2mathml import tex2mathml
+from sphinx.application import Sphinx
+from sphinx.util import logging
+from sphinx.util.math import get_node_equation_number
+from sphinx.writers.html5 import HTML5Translator
+
+from ulmfit_lib.pictures import inline_pictures
+
+logger = logging.getLogger(__name__)
+
+# Commands that everybody writes and docutils does not know, each with one that it does.
+_SYNONYMS = {r"\dots": r"\ldots", r"\dotsc": r"\ldots", r"\dotsb": r"\cdots", r"\lvert": "|", r"\rvert": "|"}
+_SYNONYM = re.compile("|".join(re.escape(name) + r"(?![A-Za-z])" for name in _SYNONYMS))
+_SEARCH_BUTTON = re.compile(r'(<button class="[^"]*search-button-field[^>]*?) aria-label="Search"')
+_THEME_ICON = re.compile(r'(<i class="theme-switch [^>]*?)\s+title="[^"]*"')
+
+_ROOT_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="refresh" content="0; url={page}">
+<title>{title}</title>
+</head>
+<body><main><h1>{title}</h1><p><a href="{page}">Open the course</a></p></main></body>
+</html>
+"""
+
+
+def latex_to_mathml(latex: str, *, block: bool = False) -> str:
+    r"""Convert a formula to a `<math>` element.
+
+    Raises:
+        MathError: a command that docutils does not know.
+
+    >>> latex_to_mathml("h_t").split()
+    ['<math', 'xmlns="http://www.w3.org/1998/Math/MathML">', '<msub>', '<mi>h</mi>', '<mi>t</mi>', '</msub>', '</math>']
+    """
+    known = _SYNONYM.sub(lambda match: _SYNONYMS[match.group()], latex.strip())
+    return tex2mathml(known, as_block=block)
+
+
+def _convert(translator: HTML5Translator, node: nodes.Element, *, block: bool) -> str:
+    try:
+        return latex_to_mathml(node.astext(), block=block)
+    except MathError as error:
+        logger.warning("formula %r cannot be shown without MathJax: %s", node.astext(), error, location=node)
+        return f"<code>{translator.encode(node.astext())}</code>"
+
+
+def visit_math(translator: HTML5Translator, node: nodes.math) -> None:
+    """Write a formula inside a line."""
+    translator.body.append(f'<span class="math notranslate">{_convert(translator, node, block=False)}</span>')
+    raise nodes.SkipNode
+
+
+def visit_math_block(translator: HTML5Translator, node: nodes.math_block) -> None:
+    """Write a formula on lines of its own, with its number if it has a label."""
+    # Focusable, since a long formula scrolls on a narrow screen.
+    translator.body.append(translator.starttag(node, "div", "", CLASS="math notranslate", tabindex="0"))
+    if node["number"]:
+        translator.body.append(f'<span class="eqno">({get_node_equation_number(translator, node)})')
+        translator.add_permalink_ref(node, "Link to this equation")
+        translator.body.append("</span>")
+    translator.body.append(_convert(translator, node, block=True) + "</div>\n")
+    raise nodes.SkipNode
+
+
+def mend_body(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document) -> None:
+    """Put the pictures of a page inline, and leave no header of a table without a text."""
+    if "body" in context:
+        context["body"] = inline_pictures(context["body"]).replace("<th></th>", "<td></td>")
+
+
+def mend_theme(page: str) -> str:
+    """Mend what the theme writes on every page in a way that a screen reader stumbles over.
+
+    >>> mend_theme('<i class="theme-switch fa-solid fa-sun" data-mode="light" title="Light"></i>')
+    '<i class="theme-switch fa-solid fa-sun" data-mode="light"></i>'
+    """
+    # The name of a button must contain the words that are seen on it.
+    page = _SEARCH_BUTTON.sub(r"\1", page)
+    page = _THEME_ICON.sub(r"\1", page)
+    # All that is seen belongs to a landmark.
+    return page.replace(
+        '<div id="pst-primary-sidebar" class', '<div id="pst-primary-sidebar" role="complementary" class'
+    )
+
+
+def finish(app: Sphinx, error: Exception | None) -> None:
+    """Mend the pages, write a front page that a screen reader can name, drop what no reader's browser loads."""
+    if error or app.builder.name != "html":
+        return
+    out = Path(app.outdir)
+    page = app.builder.get_target_uri(app.config.root_doc)
+    (out / "index.html").write_text(_ROOT_PAGE.format(page=page, title=app.config.html_title), encoding="utf-8")
+    for source_map in (out / "_static").rglob("*.map"):
+        source_map.unlink()
+    for path in out.rglob("*.html"):
+        path.write_text(mend_theme(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the extension with Sphinx."""
+    app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))
+    app.add_config_value("comments_config", {}, "html")  # Jupyter Book sets it for an extension that we leave out
+    app.connect("html-page-context", mend_body)
+    app.connect("build-finished", finish, priority=900)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
