@@ -5,6 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 RUN := runs/course
+NBVAL := -p ulmfit_lib.authoring.nbval_environment --nbval --nbval-current-env
 
 .DEFAULT_GOAL := help
 
@@ -22,7 +23,7 @@ course: $(READY) ## set up, train the whole pipeline on the shipped reviews, bui
 
 .PHONY: test
 test: $(READY) ## set up, run the whole test suite
-	$(BIN)/python -m pytest -n 2 --dist loadfile --doctest-modules --nbval --nbval-current-env tests ulmfit_lib book solutions
+	$(BIN)/python -m pytest -n 2 --dist loadfile --doctest-modules $(NBVAL) tests ulmfit_lib book solutions
 
 .PHONY: setup
 setup: $(READY) ## set up only: .venv with every package pinned
@@ -48,6 +49,10 @@ serve: book ## build the site and serve it on http://localhost:8000
 .PHONY: notebooks
 notebooks: $(READY) ## execute and normalise every notebook of book/ and solutions/
 	$(BIN)/python -m ulmfit_lib.authoring.notebooks
+
+.PHONY: validate
+validate: $(READY) ## run every notebook again and compare what it gives with what is stored
+	$(BIN)/python -m pytest $(NBVAL) book solutions
 
 .PHONY: release
 release: $(READY) ## make the student release of every problem set in exercises/

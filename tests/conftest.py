@@ -54,13 +54,33 @@ def sandbox() -> None:
     require_or_skip("sandbox", sandbox_works(), "bubblewrap is missing or may not make namespaces")
 
 
+# What `make test` spends its minutes on: the part, its budget in minutes, and what its tests' names begin with.
+PARTS = (
+    ("nbval", 6, ("book/", "solutions/")),
+    ("exercise proofs", 3, ("tests/test_graders.py",)),
+    ("attacks", 3, ("tests/test_attacks",)),
+    ("kill and resume", 3, ("tests/test_resume",)),
+    ("browser and site", 4, ("tests/test_browser.py", "tests/test_site.py")),
+    ("rest", 3, ("",)),
+)
+
+
 def pytest_terminal_summary(terminalreporter) -> None:
-    """Say, kind by kind, what was not tested for want of a browser, a sandbox or data."""
+    """Say what each part took, and, kind by kind, what was not tested for want of a browser, a sandbox or data."""
+    seconds = dict.fromkeys((name for name, _, _ in PARTS), 0.0)
     kinds: dict[str, int] = {}
-    for report in terminalreporter.stats.get("skipped", []):
-        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-        kind = reason.removeprefix("Skipped: ").split(":")[0]
-        kinds[kind] = kinds.get(kind, 0) + 1
+    for report in (report for reports in terminalreporter.stats.values() for report in reports):
+        if hasattr(report, "duration"):
+            part = next(name for name, _, starts in PARTS if report.nodeid.startswith(starts))
+            seconds[part] += report.duration
+        if getattr(report, "skipped", False):
+            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+            kind = reason.removeprefix("Skipped: ").split(":")[0]
+            kinds[kind] = kinds.get(kind, 0) + 1
+    if sum(seconds.values()) > 60:
+        terminalreporter.section("minutes spent, summed over the processes")
+        for name, budget, _ in PARTS:
+            terminalreporter.write_line(f"{name:18}{seconds[name] / 60:5.1f} of {budget}")
     if kinds:
         listed = ", ".join(f"{count} for {kind}" for kind, count in sorted(kinds.items()))
         terminalreporter.write_line(f"skipped: {listed}")

@@ -50,7 +50,11 @@ def sample_notebook() -> nbformat.NotebookNode:
         new_code_cell("print('x' * 300)", outputs=[new_output("stream", text="x" * 300 + "\n")]),
         new_code_cell("draw()", outputs=[new_output("execute_result", data=bundle, execution_count=2)]),
         new_markdown_cell("## The same picture again"),
-        new_code_cell("draw()", outputs=[new_output("execute_result", data=bundle, execution_count=3)]),
+        new_code_cell(
+            "draw()",
+            outputs=[new_output("execute_result", data=bundle, execution_count=3)],
+            metadata={"tags": ["hide-input"]},
+        ),
         new_code_cell("table", outputs=[new_output("display_data", data={"text/html": TABLE, "text/plain": "a"})]),
         new_code_cell(
             "said",

@@ -411,6 +411,20 @@ def test_hidden_layers_are_what_was_asked_for():
     assert shapes == [(7, 12), (5, 7), (2, 5)]
 
 
+def test_a_fresh_head_begins_as_fastais():
+    ours = TextClassifier(AWDLSTM(AWDConfig(VOCAB, **SIZES)), CLASSES).head.state_dict()
+    config = {**SIZES, **DROPOUT, "pad_token": PAD, "bidir": False}
+    theirs = get_text_classifier(AWD_LSTM, VOCAB, CLASSES, config=config)[1].state_dict()
+    for (name, mine), other in zip(ours.items(), theirs.values(), strict=True):
+        assert mine.shape == other.shape
+        if mine.ndim == 2:  # drawn from the same range
+            bound = mine.shape[1] ** -0.5
+            assert 0.9 * bound < mine.abs().max() <= bound, name
+            assert other.abs().max() <= bound, name
+        else:
+            assert torch.equal(mine, other), name
+
+
 def test_weights_depend_on_the_seed_alone():
     torch.manual_seed(1)
     state = torch.get_rng_state()

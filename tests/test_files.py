@@ -85,6 +85,20 @@ def test_a_rename_that_fails_puts_the_older_folder_back(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [folder]
 
 
+def test_what_a_killed_process_had_filled_is_deleted_and_what_a_living_one_fills_is_not(tmp_path):
+    folder = tmp_path / "run"
+    left = tmp_path / ".run.0a1b2c3d.partial"
+    left.mkdir()
+    (left / "half.txt").touch()
+    os.utime(left, (0, 0))
+    with files.folder_written_atomically(folder) as beside:
+        os.utime(beside, (0, 0))
+        assert not left.exists()
+        with files.folder_written_atomically(folder):
+            assert beside.exists()
+    assert list(tmp_path.iterdir()) == [folder]
+
+
 _WRITE_FOREVER = """
 import sys
 from pathlib import Path

@@ -5,6 +5,7 @@ from copy import deepcopy
 
 import pytest
 import torch
+import torch.nn.functional as F
 from fastai.text.all import (
     AWD_LSTM,
     Callback,
@@ -14,7 +15,7 @@ from fastai.text.all import (
     get_language_model,
 )
 
-from ulmfit_lib.awd_lstm import LanguageModel, lm_config
+from ulmfit_lib.awd_lstm import LanguageModel, detach_state, lm_config
 from ulmfit_lib.errors import ArtifactError, ConfigError, DataError
 from ulmfit_lib.fine_tuning import (
     FineTuningPlan,
@@ -139,6 +140,24 @@ def test_documents_change_places_in_every_epoch_of_the_whole_plan():
     valid = next(LMStream(VALID, 4, 7).batches())[0].tolist()
     assert seen == [(True, expected[0]), (False, valid), (True, expected[1]), (False, valid)]
     assert expected[0] != expected[1]
+
+
+def test_every_epoch_of_every_phase_reads_the_documents_in_its_own_order():
+    # The rate is so low that the model stays what it was: the losses show which windows were read.
+    config = lm_config(len(VOCAB), drop_mult=0, **SIZES)
+    plan = FineTuningPlan((Phase(-1, 1, 1e-12), Phase(0, 2, 1e-12)), alpha=0, beta=0)
+    result = fine_tune(config=config, plan=plan, seed=5)
+    stream, model, expected = LMStream(TRAIN, 4, 7, shuffle=True, seed=5), LanguageModel(config, seed=5).eval(), []
+    for epoch in range(3):
+        state = None
+        for x, y in stream.batches(epoch):
+            output = model(torch.from_numpy(x), state)
+            state = detach_state(output.state)
+            expected.append(F.cross_entropy(output.logits.flatten(0, 1), torch.from_numpy(y).flatten()).item())
+    assert result.history.losses == pytest.approx(expected, abs=1e-5)
+    n = len(stream)
+    assert result.history.epoch_starts == [0, n, 2 * n]
+    assert expected[n : 2 * n] != pytest.approx(expected[:n], abs=1e-3)
 
 
 # The loader

@@ -84,7 +84,9 @@ def test_bfloat16_under_autocast_is_near_and_gradients_are_float32():
         torch.testing.assert_close(ours, theirs, atol=2e-3, rtol=0.05)
 
 
-def test_without_gradients_it_counts_right_guesses():
+@pytest.mark.parametrize("chunk", [7, 1000])
+def test_without_gradients_it_counts_right_guesses(monkeypatch, chunk):
+    monkeypatch.setattr(lm_loss, "tokens_a_chunk", lambda *_: chunk)
     decoder, dropped, targets = batch()
     loss_func = LanguageModelLoss(decoder)
     targets[0, :20] = decoder(dropped).argmax(-1)[0, :20]

@@ -129,6 +129,15 @@ def test_a_cell_that_fails_is_named_and_the_file_is_left_alone(tmp_path, capsys)
     assert "AttributeError" in said
 
 
+def test_a_cell_that_ends_the_kernel_or_takes_too_long_is_named(tmp_path):
+    for source, said in (
+        ("import os; os._exit(3)", "ended the kernel"),
+        ("import time; time.sleep(60)", "longer than 2 s"),
+    ):
+        with pytest.raises(DataError, match=rf"cell 2 .* {said}"):
+            notebooks.execute(new_notebook(cells=[code("1"), code(source)]), tmp_path, timeout=2)
+
+
 def test_an_output_that_is_taken_back_is_refused(tmp_path):
     source = "from IPython.display import clear_output\nprint('10 %')\nclear_output()\nprint('done')"
     with pytest.raises(DataError, match=r"cell 1 .* changes it later"):

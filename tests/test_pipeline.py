@@ -31,8 +31,9 @@ FILES = [
 ]
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def one_thread():
+    """Texts as small as these are read more slowly by several threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -55,7 +56,7 @@ def make_texts(splits="train:24 test:8", labels=("bad", "good"), extra=()):
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory):
+def ran(one_thread, tmp_path_factory):
     """One run in both directions, looked at from all sides below."""
     texts = make_texts("train:24 valid:6 test:8 unsup:6")
     out = tmp_path_factory.mktemp("runs") / "toy"

@@ -115,6 +115,7 @@ def test_what_the_theme_leaves_wrong_is_mended_on_every_page(site):
         assert re.search(r"<button class=\"[^\"]*search-button-field", page)
         assert "<th></th>" not in page
         assert page.count("theme-switch ") >= 3
+    assert "<summary>" in (site / "book" / "sample.html").read_text(encoding="utf-8")
 
 
 def test_pages_hold_no_path_of_this_machine(site):

@@ -121,9 +121,7 @@ def masked_concat_pool(output: Tensor, mask: Tensor) -> Tensor:
     last_output = output[torch.arange(len(output), device=output.device), last]  # (bs, emb_sz)
     ignored = mask[:, :, None]  # (bs, seq_len, 1)
     largest = output.masked_fill(ignored, float("-inf")).amax(dim=1)  # (bs, emb_sz)
-    # Summed in single precision: over a thousand tokens half precision would lose the last digits.
-    total = output.masked_fill(ignored, 0).sum(dim=1, dtype=torch.float32)  # (bs, emb_sz)
-    mean = (total / (~mask).sum(dim=1, keepdim=True)).to(output.dtype)
+    mean = output.masked_fill(ignored, 0).sum(dim=1) / (~mask).sum(dim=1, keepdim=True)  # (bs, emb_sz)
     return torch.cat([last_output, largest, mean], dim=1)  # (bs, 3 * emb_sz)
 
 

@@ -1,9 +1,7 @@
 """What the `Learner` is told to do with a classifier: rates, regularisation, history, one stage after the other."""
 
+import math
 import time
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
@@ -22,13 +20,12 @@ from ulmfit_lib.freezing import (
     parameter_groups,
 )
 from ulmfit_lib.padding import restore_order
-from ulmfit_lib.training import Autocast, Progress
+from ulmfit_lib.training import Progress, no_cudnn_warning
 
 
 @dataclass(frozen=True)
 class ClassifierEpoch:
-    """What one epoch came to; epochs count from 0 through all stages, stages from 1. Losses are means over
-    documents."""
+    """What one epoch came to: losses are means over documents, epochs count from 0 through all stages, stages from 1."""
 
     stage: int
     epoch: int
@@ -81,11 +78,11 @@ def follow_plan(learn: Learner, plan: UnfreezingPlan, batches: ShuffledBatches, 
         rates = Rates(stage, stage.n_steps(batches.steps_an_epoch), plan.factor, learn.moms)
         learn.finite_loss.failure = None
         try:
-            learn.fit(stage.epochs or 1, cbs=rates)
-        finally:
-            for callback in learn.cbs:
-                if isinstance(callback, Autocast):
-                    callback.leave()
+            with no_cudnn_warning():
+                learn.fit(stage.epochs or 1, cbs=rates)
+        finally:  # whatever stopped it, Ctrl-C included
+            if hasattr(learn, "autocast"):
+                learn.autocast.leave()
         if learn.finite_loss.failure is not None:
             raise learn.finite_loss.failure
 
@@ -157,13 +154,14 @@ class Record(Callback):
         self.stage, self.valid_probs = 0, None
 
     def before_train(self) -> None:
-        self.losses, self.logits, self.began = [], [], time.perf_counter()
+        self.losses, self.sizes, self.logits, self.began = [], [], [], time.perf_counter()
 
     def after_batch(self) -> None:
         if not self.learn.training:
             self.logits.append(self.learn.pred)
             return
         self.losses.append(self.learn.loss.detach())
+        self.sizes.append(len(self.learn.yb[0]))
         self.history.lrs.append(self.learn.opt.hypers[-1]["lr"])
         self.history.moms.append(self.learn.opt.hypers[-1]["mom"])
 
@@ -176,7 +174,7 @@ class Record(Callback):
         epoch = ClassifierEpoch(
             stage=self.stage,
             epoch=len(self.history.epochs),
-            train_loss=sum(losses) / len(losses),
+            train_loss=math.fsum(loss * n for loss, n in zip(losses, self.sizes, strict=True)) / sum(self.sizes),
             valid_loss=float(F.cross_entropy(logits, labels)),
             accuracy=float((logits.argmax(dim=1) == labels).double().mean()),
             seconds=time.perf_counter() - self.began,
@@ -184,12 +182,4 @@ class Record(Callback):
         self.history.losses += losses
         self.history.epochs.append(epoch)
         if self.progress is not None:
-            self.progress(epoch.line())
-
-
-@contextmanager
-def no_cudnn_warning() -> Iterator[None]:
-    with warnings.catch_warnings():
-        # Dropped weights are a copy, so cuDNN has to gather them; it says so at every step.
-        warnings.filterwarnings("ignore", message="RNN module weights are not part of single contiguous")
-        yield
+            getattr(self.progress, "print", self.progress)(epoch.line())

@@ -18,15 +18,18 @@ from ulmfit_lib.awd_lstm import AWDLSTM, AWDConfig, classifier_config
 from ulmfit_lib.classifier import TextClassifier
 from ulmfit_lib.classifier_batches import Docs, ShuffledBatches, SortedBatches, number_labels, read_docs
 from ulmfit_lib.classifier_files import save_classifier
-from ulmfit_lib.classifier_training import ClassifierHistory, Penalties, Record, follow_plan, no_cudnn_warning
+from ulmfit_lib.classifier_training import ClassifierHistory, Penalties, Record, follow_plan
 from ulmfit_lib.direction import FORWARD
 from ulmfit_lib.errors import ArtifactError, ConfigError, DataError
 from ulmfit_lib.freezing import UnfreezingPlan, parameter_groups
 from ulmfit_lib.padding import restore_order
-from ulmfit_lib.training import MOMS, Progress, bfloat16_works, make_learner, seeded
+from ulmfit_lib.training import MOMS, Progress, bfloat16_works, make_learner, no_cudnn_warning, seeded
 
 if TYPE_CHECKING:
     from ulmfit_lib.vocab import Vocab
+
+#: What matrix products are made in; for fp32 the entry is not used.
+DTYPES = {"fp32": torch.bfloat16, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ def train_classifier(
         seed: what the head's first weights, the order of the documents and dropout depend on.
         device: a GPU if there is one, by default.
         precision: "fp32", "bf16" or "fp16".
-        progress: called with a line of text an epoch, such as `print`; None for silence.
+        progress: told a line of text an epoch, see `history.Progress`; None for silence.
         out, receipt: a folder to save the classifier in as an artifact, with this receipt; None to save nothing.
         seq_len, max_len, lin_ftrs, ps: see `TextClassifier`.
         wd, moms, clip: see `make_learner`; `moms` are those of each stage.
@@ -144,7 +147,7 @@ def train_classifier(
         wd=wd,
         moms=moms,
     )
-    with seeded(seed, device), no_cudnn_warning():
+    with seeded(seed, device):
         follow_plan(learn, plan, batches, record)
 
     accuracy = record.history.epochs[-1].accuracy
@@ -167,7 +170,7 @@ def predict_probs(
         docs: token ids, a list for each document, in reading order whatever the direction.
         bs: documents a batch.
         direction: in which direction the model learned to read.
-        precision: "fp32", or "bf16", which is faster and good to two digits or so.
+        precision: "fp32", or "bf16" or "fp16", which are faster on a GPU and good to two digits or so.
 
     Returns:
         float32 array (n, n_classes), each row summing to 1; (0, n_classes) for no documents.
@@ -177,15 +180,15 @@ def predict_probs(
         ConfigError: there is no such direction, or no such precision on this device.
     """
     device = next(model.parameters()).device
-    if precision not in ("fp32", "bf16"):
-        raise ConfigError(f"Predictions are made in precision fp32 or bf16, not {precision!r}.")
-    if precision == "bf16" and not bfloat16_works(device.type):
-        raise ConfigError(f"This {device.type} cannot predict in bf16.", fix="Use fp32.")
+    if precision not in DTYPES:
+        raise ConfigError(f"precision must be one of {', '.join(DTYPES)}, not {precision!r}.")
+    if (precision == "bf16" and not bfloat16_works(device.type)) or (precision == "fp16" and device.type != "cuda"):
+        raise ConfigError(f"This {device.type} cannot predict in {precision}.", fix="Use fp32.")
     arrays = read_docs(docs, model.encoder.config.vocab_sz, direction, pad_id=model.pad_id)
     if not arrays:
         return np.zeros((0, model.n_classes), dtype=np.float32)
     batches = SortedBatches(arrays, None, bs, model.pad_id)
-    half = torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
+    half = torch.autocast(device.type, dtype=DTYPES[precision], enabled=precision != "fp32")
     was_training = model.training
     model.eval()
     try:

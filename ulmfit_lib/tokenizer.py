@@ -63,9 +63,12 @@ class WordTokenizer:
             ) from error
         for token in special_tokens:
             self._splitter.add_special_case(token, [{ORTH: token}])
+        # Whether a word looks like a number or a stop word costs spaCy a third of its time, and nobody asks it here.
+        self._splitter.vocab.lex_attr_getters = {}
         self.lang = lang
         self._plain_splitter = _without_special_cases(self._splitter)
         self._pairs = _pairs_in_special_cases(self._splitter, self._plain_splitter)
+        self._special_cases = set(self._splitter.rules)
         self._firsts = {second for _, second in self._pairs}
         self._lasts = {first for first, _ in self._pairs}
         self._remembered: dict[str, _Run] = {}
@@ -99,11 +102,13 @@ class WordTokenizer:
         if known is not None:
             return known
         words = [word.text for word in self._splitter(run)]
-        plain = self._plain_splitter(run)
+        plain = words
+        if len(words) > 1 or run in self._special_cases:  # or else no special case can have been at work
+            plain = [word.text for word in self._plain_splitter(run)]
         split = _Run(
             words,
-            first=tuple({words[0], plain[0].text} & self._firsts),
-            last=tuple({words[-1], plain[-1].text} & self._lasts),
+            first=tuple({words[0], plain[0]} & self._firsts),
+            last=tuple({words[-1], plain[-1]} & self._lasts),
         )
         if len(run) <= _LONGEST_REMEMBERED:
             if len(self._remembered) >= _MOST_REMEMBERED:

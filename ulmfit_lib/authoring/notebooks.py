@@ -62,11 +62,16 @@ def all_notebooks(root: Path = ROOT) -> list[Path]:
 
 
 class _Client(NotebookClient):
-    """Runs a notebook and notes each cell that takes an output back, which nbval cannot follow."""
+    """Runs a notebook; notes where it is, and each cell that takes an output back, which nbval cannot follow."""
 
     def __init__(self, notebook: NotebookNode, **settings: object) -> None:
         super().__init__(notebook, **settings)
         self.took_back: set[int] = set()
+        self.running = 0
+
+    async def async_execute_cell(self, cell: NotebookNode, cell_index: int, **settings: object) -> NotebookNode:
+        self.running = cell_index
+        return await super().async_execute_cell(cell, cell_index, **settings)
 
     def process_message(self, msg: dict, cell: NotebookNode, cell_index: int) -> NotebookNode | None:
         if msg["msg_type"] in ("clear_output", "update_display_data"):
@@ -90,11 +95,11 @@ def execute(notebook: NotebookNode, folder: Path, timeout: float = 600) -> None:
     try:
         client.execute(env={**os.environ, **kernel_environment()}, stderr=subprocess.DEVNULL)
     except CellTimeoutError as error:
-        raise DataError(f"a cell took longer than {timeout:g} s.", fix=str(error).splitlines()[0]) from error
+        raise DataError(f"{_name(notebook, client.running)} took longer than {timeout:g} s.") from error
     except DeadKernelError as error:
-        raise DataError("the kernel died.", fix="Run the notebook in Jupyter to see where.") from error
+        raise DataError(f"{_name(notebook, client.running)} ended the kernel.") from error
     except CellExecutionError as error:
-        raise DataError(f"{_failed_cell(notebook)} raises {error.ename}: {error.evalue}") from error
+        raise DataError(f"{_name(notebook, client.running)} raises {error.ename}: {error.evalue}") from error
     if client.took_back:
         number = min(client.took_back)
         raise DataError(
@@ -105,14 +110,6 @@ def execute(notebook: NotebookNode, folder: Path, timeout: float = 600) -> None:
 
 def _name(notebook: NotebookNode, index: int) -> str:
     return f"cell {index + 1} ({notebook.cells[index].get('id', 'no id')})"
-
-
-def _failed_cell(notebook: NotebookNode) -> str:
-    for index, cell in enumerate(notebook.cells):
-        kinds = {output.output_type for output in cell.get("outputs", [])}
-        if "error" in kinds and form.MAY_RAISE not in form.tags(cell):
-            return _name(notebook, index)
-    return "a cell"
 
 
 def keep_volatile(notebook: NotebookNode, stored: NotebookNode) -> None:

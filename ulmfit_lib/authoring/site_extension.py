@@ -34,6 +34,7 @@ _ROOT_PAGE = """<!DOCTYPE html>
 <head>
 <meta charset="utf-8">
 <meta http-equiv="refresh" content="0; url={page}">
+<link rel="icon" href="_static/favicon.svg">
 <title>{title}</title>
 </head>
 <body><main><h1>{title}</h1><p><a href="{page}">Open the course</a></p></main></body>
@@ -95,6 +96,7 @@ def mend_theme(page: str) -> str:
     # The name of a button must contain the words that are seen on it.
     page = _SEARCH_BUTTON.sub(r"\1", page)
     page = _THEME_ICON.sub(r"\1", page)
+    page = page.replace('<summary aria-label="Toggle hidden content">', "<summary>")
     # All that is seen belongs to a landmark.
     return page.replace(
         '<div id="pst-primary-sidebar" class', '<div id="pst-primary-sidebar" role="complementary" class'
