@@ -120,7 +120,7 @@ def masked_concat_pool(output: Tensor, mask: Tensor) -> Tensor:
     last = time.masked_fill(mask, -1).amax(dim=1)  # (bs,)
     last_output = output[torch.arange(len(output), device=output.device), last]  # (bs, emb_sz)
     ignored = mask[:, :, None]  # (bs, seq_len, 1)
-    largest = output.masked_fill(ignored, float("-inf")).amax(dim=1)  # (bs, emb_sz)
+    largest = output.masked_fill(ignored, float("-inf")).max(dim=1).values  # (bs, emb_sz)
     mean = output.masked_fill(ignored, 0).sum(dim=1) / (~mask).sum(dim=1, keepdim=True)  # (bs, emb_sz)
     return torch.cat([last_output, largest, mean], dim=1)  # (bs, 3 * emb_sz)
 

@@ -25,7 +25,7 @@ from ulmfit_lib.training import Progress, no_cudnn_warning
 
 @dataclass(frozen=True)
 class ClassifierEpoch:
-    """What one epoch came to: losses are means over documents, epochs count from 0 through all stages, stages from 1."""
+    """What one epoch came to: mean losses a document; epochs count from 0 through all stages, stages from 1."""
 
     stage: int
     epoch: int
@@ -103,10 +103,12 @@ def activation_penalty(output: Tensor, mask: Tensor, alpha: float = 2.0, beta: f
     """
     words = (~mask).float()  # (bs, seq_len)
     pairs = words[:, 1:] * words[:, :-1]  # (bs, seq_len - 1)
-    square = output.float().pow(2).mean(dim=2)  # (bs, seq_len)
-    step = (output[:, 1:] - output[:, :-1]).float().pow(2).mean(dim=2)  # (bs, seq_len - 1)
+    # The squared norm of a token's outputs is the sum of their squares, without a tensor to hold these.
+    square = torch.linalg.vector_norm(output.float(), dim=2).square()  # (bs, seq_len)
+    step = torch.linalg.vector_norm((output[:, 1:] - output[:, :-1]).float(), dim=2).square()  # (bs, seq_len - 1)
     # Documents of one word have no step in time; the 1 keeps the quotient defined.
-    return alpha * (square * words).sum() / words.sum() + beta * (step * pairs).sum() / pairs.sum().clamp(min=1)
+    ar, tar = (square * words).sum() / words.sum(), (step * pairs).sum() / pairs.sum().clamp(min=1)
+    return (alpha * ar + beta * tar) / output.shape[2]
 
 
 class Penalties(Callback):
