@@ -7,7 +7,8 @@ import pytest
 from rich.console import Console
 
 from ulmfit_lib import display
-from ulmfit_lib.pipeline import Line, RunReport
+from ulmfit_lib.one_way import Line
+from ulmfit_lib.pipeline import RunReport
 from ulmfit_lib.watching import Stage
 
 STAGES = [Stage("a", "split into tokens", 10, 1.0), Stage("b", "language model, forward", 2, 3.0)]
@@ -82,8 +83,8 @@ def test_the_closing_table_fits_into_80_columns():
         Line("ensemble", "both", 0.25, 1.0, low=0.9, high=1.0),
         Line("TF-IDF floor", "", 0.5, 0.75, low=0.7, high=0.8, seconds=0.2),
     ]
-    receipt = {"data": {"name": "films.csv"}}
-    report = RunReport(lines, [], {}, ["a", "b"], "test", 1234, Path("runs/films"), receipt)
+    receipt = {"data": {"name": "films.csv"}, "results": {"scored_split": "test", "scored_texts": 1234}}
+    report = RunReport(lines, [], {}, ["a", "b"], Path("runs/films"), receipt)
     file = io.StringIO()
     Console(file=file, width=80).print(display.closing_table(report))
     shown = file.getvalue()

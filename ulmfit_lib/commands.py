@@ -60,7 +60,12 @@ def run(
         typer.Option(min=1, help="Epochs of each classifier after all is unfrozen.", show_default="the recipe's"),
     ] = None,
     threads: Annotated[
-        int, typer.Option(min=0, help=f"Threads on the CPU; 0 takes one a core, {_MOST_THREADS} at most.")
+        int,
+        typer.Option(
+            min=0,
+            help="Threads on the CPU; two or more are shared by both directions, which then run at once. 0 takes one a "
+            f"core, {_MOST_THREADS} at most.",
+        ),
     ] = 0,
 ) -> None:
     """Go from raw texts to a forward and backward classifier, and say how good it is."""
@@ -81,10 +86,13 @@ def run(
 
     import torch
 
+    from ulmfit_lib.pipeline import choose_device
     from ulmfit_lib.pipeline import run as run_pipeline
     from ulmfit_lib.recipe import Recipe
 
     torch.set_num_threads(threads or min(torch.get_num_threads(), _MOST_THREADS))
+    # Two processes use two cores better than two threads do; a GPU is one, and both would wait for it.
+    processes = 2 if choose_device(device) == "cpu" and torch.get_num_threads() > 1 else 1
     recipe = Recipe()
     if lm_epochs is not None:
         recipe = replace(recipe, lm_epochs=lm_epochs)
@@ -101,6 +109,7 @@ def run(
             seed=seed,
             direction=direction,
             device=device,
+            processes=processes,
             recipe=recipe,
             command=command,
             watch=bars,

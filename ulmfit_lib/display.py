@@ -108,9 +108,9 @@ def duration(seconds: float) -> str:
 
 def closing_table(report: "RunReport") -> Table:
     """Return what a run came to as a table for rich."""
-    name = report.receipt["data"]["name"]
+    name, results = report.receipt["data"]["name"], report.receipt["results"]
     table = Table(
-        title=f"{name}: {report.n_scored:,} texts of '{report.scored_split}' scored",
+        title=f"{name}: {results['scored_texts']:,} texts of '{results['scored_split']}' scored",
         box=box.SIMPLE_HEAD,
         collapse_padding=True,  # so that it fits into 80 columns
         pad_edge=False,

@@ -70,7 +70,7 @@ def prepare(
     Raises:
         DataError: no text is left to learn from, or the texts are too short to be measured on.
     """
-    notes = list(texts.notes)
+    notes = [*texts.notes, "The language model begins from random weights: no pretrained ones are used."]
     splits = _with_valid(texts, seed, notes)
     has_test = any(label is not None and split == TEST for label, split in zip(texts.labels, splits, strict=True))
     if not has_test:

@@ -1,58 +1,40 @@
 """The whole road in one call: from raw text to the accuracy of a forward and backward ensemble.
 
-from ulmfit_lib.data import read_texts
-from ulmfit_lib.pipeline import run
+    from ulmfit_lib.data import read_texts
+    from ulmfit_lib.pipeline import run
 
-report = run(read_texts("reviews.csv"), out="runs/reviews")
-print(report.accuracy)
+    report = run(read_texts("reviews.csv"), out="runs/reviews")
+    print(report.accuracy)
+
+What is scored is looked at once, at the end: no choice is made on it.
 """
 
 import csv
 import io
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 
-from ulmfit_lib.awd_lstm import classifier_config, lm_config
 from ulmfit_lib.baseline import tfidf_floor
-from ulmfit_lib.classifying import predict_probs, train_classifier
 from ulmfit_lib.data import Texts
-from ulmfit_lib.data_rows import TRAIN
+from ulmfit_lib.data_rows import TRAIN, UNSUP
 from ulmfit_lib.direction import DIRECTIONS, check_direction
-from ulmfit_lib.ensemble import accuracy_interval, average_probs
+from ulmfit_lib.ensemble import average_probs
 from ulmfit_lib.errors import ArtifactError, ConfigError
 from ulmfit_lib.files import folder_written_atomically, write_atomically
-from ulmfit_lib.fine_tuning import FineTuningPlan, fine_tune_language_model, load_encoder, save_encoder
-from ulmfit_lib.freezing import UnfreezingPlan
 from ulmfit_lib.material import Material, prepare
+from ulmfit_lib.one_way import CLASSIFIER, Job, Line, scored, stages, train_one_way
+from ulmfit_lib.parallel import in_processes
 from ulmfit_lib.receipts import finish_receipt, start_receipt
-from ulmfit_lib.recipe import Recipe, classifier_batch_size, language_model_batch_size
+from ulmfit_lib.recipe import Recipe
 from ulmfit_lib.watching import Stage, Watch
 
 BOTH, ENSEMBLE, FLOOR = "both", "ensemble", "TF-IDF floor"
-LANGUAGE_MODEL, CLASSIFIER = "language model", "classifier"
-
-
-@dataclass(frozen=True)
-class Line:
-    """A line of the closing table.
-
-    Of a language model, `loss` and `accuracy` are those of the next word on validation texts; of what classifies they
-    are those on the scored texts, with the 95 % interval of the accuracy from `low` to `high`.
-    """
-
-    stage: str
-    direction: str
-    loss: float
-    accuracy: float
-    perplexity: float | None = None
-    low: float | None = None
-    high: float | None = None
-    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -60,15 +42,13 @@ class RunReport:
     """What a run came to, and where everything lies.
 
     `probs` has for each direction, for "ensemble" and for "TF-IDF floor" an array (n_texts, n_classes): the texts of
-    `scored_split` in their order, the classes in the order of `label_names`.
+    the split that is scored in their order, the classes in the order of `label_names`.
     """
 
     lines: list[Line]
     notes: list[str]
     probs: dict[str, np.ndarray] = field(repr=False)
     label_names: list[str]
-    scored_split: str
-    n_scored: int
     out: Path
     receipt: dict[str, Any] = field(repr=False)
 
@@ -76,18 +56,6 @@ class RunReport:
     def accuracy(self) -> float:
         """The accuracy of the ensemble, or of the one direction that was trained."""
         return next(line.accuracy for line in reversed(self.lines) if line.stage in (ENSEMBLE, CLASSIFIER))
-
-
-class _Run(NamedTuple):
-    """What every stage of a run needs to know."""
-
-    material: Material
-    recipe: Recipe
-    folder: Path
-    receipt: dict[str, Any]
-    watch: Watch
-    label_names: list[str]
-    where: dict[str, Any]  # seed, device and precision, as the stages call them
 
 
 def run(
@@ -98,6 +66,7 @@ def run(
     direction: str = BOTH,
     device: str = "auto",
     precision: str = "fp32",
+    processes: int = 1,
     recipe: Recipe | None = None,
     command: str = "ulmfit_lib.pipeline.run",
     watch: Watch | None = None,
@@ -114,6 +83,8 @@ def run(
         direction: "both", "forward" or "backward".
         device: "auto" takes a GPU if there is one.
         precision: "fp32" or "bf16".
+        processes: 2 trains the two directions at once, each in a process of its own with its share of the threads;
+            a script that asks for it needs `if __name__ == "__main__":`.
         recipe: sizes, lengths and rates.
         command: what the receipt names as the command.
         watch: is told of the progress.
@@ -126,8 +97,10 @@ def run(
     directions = DIRECTIONS if direction == BOTH else (check_direction(direction),)
     device, out = choose_device(device), check_out(out)
     recipe, watch = recipe or Recipe(), watch or Watch()
-    options = {"direction": direction, "device": device, "precision": precision, **asdict(recipe)}
-    receipt = start_receipt(command, seed=seed, data=texts, options=options)
+    n_processes = len(directions) if processes > 1 else 1
+    options = {"direction": direction, "processes": n_processes, "threads": _threads(n_processes)}
+    where = {"seed": seed, "device": device, "precision": precision}
+    receipt = start_receipt(command, seed=seed, data=texts, options={**options, **where, **asdict(recipe)})
     watch.plan(_stages(texts, recipe, directions))
     material = prepare(
         texts,
@@ -136,36 +109,23 @@ def run(
         seed=seed,
         progress=lambda n: watch.step("tokens", n),
     )
-    notes = [*material.notes, "The language model began from random weights: no pretrained ones were used."]
-    lines: list[Line] = []
-    probs: dict[str, np.ndarray] = {}
     try:
         with folder_written_atomically(out) as beside:
-            where = {"seed": seed, "device": device, "precision": precision}
-            this = _Run(material, recipe, beside, receipt, watch, texts.label_names, where)
-            for way in directions:
-                lines.append(_language_model(this, way))
-                line, probs[way] = _classifier(this, way)
-                lines.append(line)
-            if len(directions) > 1:
-                probs[ENSEMBLE] = average_probs(*(probs[way] for way in directions))
-                lines.append(_scored(ENSEMBLE, BOTH, probs[ENSEMBLE], material))
-            line, probs[FLOOR] = _floor(texts, material)
-            lines.append(line)
+            job = Job(material, recipe, beside, receipt, texts.label_names, where)
+            lines, probs = _train_and_score(job, texts, directions, n_processes, watch)
             write_atomically(beside / "predictions.csv", _predictions(texts, material, probs))
-            n_scored = len(material.asked.labelled())
             results = {
                 "scored_split": material.scored_split,
-                "scored_texts": n_scored,
+                "scored_texts": len(material.asked.labelled()),
                 "vocabulary": len(material.vocab),
                 "tokens": sum(map(len, material.unlabelled.docs)),
                 "lines": [asdict(line) for line in lines],
-                "notes": notes,
+                "notes": material.notes,
             }
             receipt = finish_receipt(receipt, results, beside / "run.json")
     except OSError as error:
         raise ArtifactError(f"the run cannot be saved: {error.strerror}.", where=str(out)) from error
-    return RunReport(lines, notes, probs, texts.label_names, material.scored_split, n_scored, out, receipt)
+    return RunReport(lines, material.notes, probs, texts.label_names, out, receipt)
 
 
 def choose_device(device: str) -> str:
@@ -209,81 +169,32 @@ def check_out(out: str | Path) -> Path:
     return out
 
 
-def _stages(texts: Texts, recipe: Recipe, directions: tuple[str, ...]) -> list[Stage]:
-    # Costs in epochs of the language model, as measured; they serve the time left alone.
-    learned = len(texts.subset(TRAIN)) / max(1, len(texts.subset(TRAIN, "unsup")))
-    stages = [Stage("tokens", "split into tokens", len(texts), cost=0.2)]
-    for way in directions:
-        n_epochs = sum(recipe.classifier_epochs)
-        stages.append(Stage(_name(LANGUAGE_MODEL, way), f"{LANGUAGE_MODEL}, {way}", recipe.lm_epochs, recipe.lm_epochs))
-        stages.append(Stage(_name(CLASSIFIER, way), f"{CLASSIFIER}, {way}", n_epochs, 0.5 * learned * n_epochs))
-    return stages
+def _stages(texts: Texts, recipe: Recipe, directions: Sequence[str]) -> list[Stage]:
+    n_labelled = len(texts.subset(TRAIN))
+    share = n_labelled / (n_labelled + len(texts.subset(UNSUP)))
+    tokens = Stage("tokens", "split into tokens", len(texts), cost=0.2)
+    return [tokens, *(stage for way in directions for stage in stages(recipe, way, share))]
 
 
-def _name(stage: str, way: str) -> str:
-    return f"{stage} {way}"
+def _threads(n_processes: int) -> int:
+    return max(1, torch.get_num_threads() // n_processes)
 
 
-def _language_model(this: _Run, way: str) -> Line:
-    """Train the language model of one direction and save its encoder."""
-    began = time.perf_counter()
-    material, recipe = this.material, this.recipe
-    sizes = {"emb_sz": recipe.emb_sz, "n_hid": recipe.n_hid, "n_layers": recipe.n_layers}
-    n_tokens, n_valid = (sum(map(len, part.docs)) for part in (material.unlabelled, material.valid))
-    result = fine_tune_language_model(
-        material.unlabelled.docs,
-        material.valid.docs,
-        material.vocab,
-        direction=way,
-        config=lm_config(len(material.vocab), recipe.lm_drop_mult, **sizes),
-        plan=FineTuningPlan.from_scratch(recipe.lm_epochs, recipe.lm_lr),
-        bs=recipe.lm_bs or language_model_batch_size(n_tokens, n_valid),
-        seq_len=recipe.seq_len,
-        progress=lambda text: this.watch.step(_name(LANGUAGE_MODEL, way), 1, text),
-        **this.where,
-    )
-    save_encoder(this.folder / f"encoder-{way}", result.model, material.vocab, way, this.receipt, tokenizer=_TOKENIZER)
-    return Line(
-        LANGUAGE_MODEL,
-        way,
-        loss=result.valid_loss,
-        accuracy=result.accuracy,
-        perplexity=result.perplexity,
-        seconds=time.perf_counter() - began,
-    )
-
-
-_TOKENIZER = {"kind": "words", "lang": "en"}
-
-
-def _classifier(this: _Run, way: str) -> tuple[Line, np.ndarray]:
-    """Train the classifier of one direction on the encoder that was saved, and ask it about the texts."""
-    began = time.perf_counter()
-    material, recipe = this.material, this.recipe
-    names = this.label_names
-    bs = recipe.classifier_bs or classifier_batch_size(len(material.train))
-    sizes = {"emb_sz": recipe.emb_sz, "n_hid": recipe.n_hid, "n_layers": recipe.n_layers}
-    config = classifier_config(len(material.vocab), recipe.classifier_drop_mult, **sizes)
-    result = train_classifier(
-        material.train.docs,
-        [names[label] for label in material.train.labels],
-        material.valid.docs,
-        [names[label] for label in material.valid.labels],
-        material.vocab,
-        encoder=load_encoder(this.folder / f"encoder-{way}", direction=way, vocab=material.vocab),
-        config=config,
-        plan=UnfreezingPlan.book(recipe.classifier_scale, recipe.classifier_epochs),
-        bs=bs,
-        direction=way,
-        seq_len=recipe.seq_len,
-        max_len=recipe.max_len,
-        progress=lambda text: this.watch.step(_name(CLASSIFIER, way), 1, text),
-        out=this.folder / f"classifier-{way}",
-        receipt=this.receipt,
-        **this.where,
-    )
-    probs = predict_probs(result.model, material.asked.docs, bs, way, this.where["precision"])
-    return _scored(CLASSIFIER, way, probs, material, time.perf_counter() - began), probs
+def _train_and_score(
+    job: Job, texts: Texts, directions: Sequence[str], n_processes: int, watch: Watch
+) -> tuple[list[Line], dict[str, np.ndarray]]:
+    if n_processes == 1:
+        results = [train_one_way(job, way, watch.step) for way in directions]
+    else:
+        jobs = [(job, way) for way in directions]
+        results = in_processes(train_one_way, jobs, watch.step, _threads(n_processes))
+    lines = [line for lines_of_way, _ in results for line in lines_of_way]
+    probs = {way: probs_of_way for way, (_, probs_of_way) in zip(directions, results, strict=True)}
+    if len(directions) > 1:
+        probs[ENSEMBLE] = average_probs(*probs.values())
+        lines.append(scored(ENSEMBLE, BOTH, probs[ENSEMBLE], job.material))
+    line, probs[FLOOR] = _floor(texts, job.material)
+    return [*lines, line], probs
 
 
 def _floor(texts: Texts, material: Material) -> tuple[Line, np.ndarray]:
@@ -292,16 +203,7 @@ def _floor(texts: Texts, material: Material) -> tuple[Line, np.ndarray]:
     train = texts.subset(TRAIN)
     asked = [texts.texts[i] for i in material.asked.places]
     probs = tfidf_floor(train.texts, train.label_ids(), asked).probs
-    return _scored(FLOOR, "", probs, material, time.perf_counter() - began), probs
-
-
-def _scored(stage: str, way: str, probs: np.ndarray, material: Material, seconds: float | None = None) -> Line:
-    rows = [row for row, label in enumerate(material.asked.labels) if label is not None]
-    labels = np.array([material.asked.labels[row] for row in rows])
-    known = probs[rows]  # (n_scored, n_classes)
-    right = np.clip(known[np.arange(len(rows)), labels], 1e-12, 1)
-    accuracy, low, high = accuracy_interval(int((known.argmax(axis=1) == labels).sum()), len(rows))
-    return Line(stage, way, float(-np.log(right).mean()), accuracy, low=low, high=high, seconds=seconds)
+    return scored(FLOOR, "", probs, material, time.perf_counter() - began), probs
 
 
 def _predictions(texts: Texts, material: Material, probs: dict[str, np.ndarray]) -> str:

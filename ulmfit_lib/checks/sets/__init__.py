@@ -12,6 +12,13 @@ _SETS = {
         "fix_html replace_rep replace_wrep spec_add_spaces rm_useless_spaces replace_all_caps replace_maj lowercase "
         "apply_rules order_matters",
     ),
+    "02_subwords": ("subwords", "pair_counts merge_pair train_bpe encode_bpe decode_bpe"),
+    "03_vocab": (
+        "vocab",
+        "count_tokens most_frequent add_fillers make_vocab numericalize denumericalize unknown_rate tokens_needed "
+        "translate_ids",
+    ),
+    "04_streams": ("streams", "concat_documents batch_length mini_streams lm_batches reads in_direction"),
 }
 SLUGS = tuple(_SETS)
 EXERCISE_NAMES = {name: slug for slug, (_, names) in _SETS.items() for name in names.split()}

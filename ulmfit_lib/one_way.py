@@ -1,0 +1,150 @@
+"""One direction of a run: a language model, its encoder saved, a classifier on top of it, and its predictions."""
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ulmfit_lib.awd_lstm import classifier_config, lm_config
+from ulmfit_lib.classifying import predict_probs, train_classifier
+from ulmfit_lib.ensemble import accuracy_interval
+from ulmfit_lib.fine_tuning import FineTuningPlan, fine_tune_language_model, load_encoder, save_encoder
+from ulmfit_lib.freezing import UnfreezingPlan
+from ulmfit_lib.material import Material
+from ulmfit_lib.parallel import Tell
+from ulmfit_lib.recipe import Recipe, classifier_batch_size, language_model_batch_size
+from ulmfit_lib.watching import Stage
+
+LANGUAGE_MODEL, CLASSIFIER = "language model", "classifier"
+_TOKENIZER = {"kind": "words", "lang": "en"}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the closing table.
+
+    Of a language model, `loss` and `accuracy` are those of the next word on validation texts; of what classifies they
+    are those on the scored texts, with the 95 % interval of the accuracy from `low` to `high`.
+    """
+
+    stage: str
+    direction: str
+    loss: float
+    accuracy: float
+    perplexity: float | None = None
+    low: float | None = None
+    high: float | None = None
+    seconds: float | None = None
+
+
+class Job(NamedTuple):
+    """What each direction is handed."""
+
+    material: Material
+    recipe: Recipe
+    folder: Path
+    receipt: dict[str, Any]
+    label_names: list[str]
+    where: dict[str, Any]  # seed, device and precision, as the stages call them
+
+
+def stages(recipe: Recipe, way: str, labelled_share: float) -> list[Stage]:
+    """Return what `train_one_way` will tell of; `labelled_share` is that of the texts that are learned from.
+
+    The costs are in epochs of the language model, as measured.
+    """
+    n_epochs = sum(recipe.classifier_epochs)
+    return [
+        Stage(f"{LANGUAGE_MODEL} {way}", f"{LANGUAGE_MODEL}, {way}", recipe.lm_epochs, recipe.lm_epochs),
+        Stage(f"{CLASSIFIER} {way}", f"{CLASSIFIER}, {way}", n_epochs, 0.6 * labelled_share * n_epochs),
+    ]
+
+
+def train_one_way(job: Job, way: str, tell: Tell) -> tuple[list[Line], np.ndarray]:
+    """Train, save and ask the models of one direction.
+
+    Args:
+        job: what to learn from, and how.
+        way: "forward" or "backward".
+        tell: called as `Watch.step` is: the stage, the number of steps done, a line of text.
+
+    Returns:
+        the lines of the closing table, and probabilities (n_asked, n_classes).
+    """
+    language_model = _language_model(job, way, tell)
+    classifier, probs = _classifier(job, way, tell)
+    return [language_model, classifier], probs
+
+
+def _language_model(job: Job, way: str, tell: Tell) -> Line:
+    """Train the language model of one direction and save its encoder."""
+    began = time.perf_counter()
+    material, recipe = job.material, job.recipe
+    sizes = {"emb_sz": recipe.emb_sz, "n_hid": recipe.n_hid, "n_layers": recipe.n_layers}
+    n_tokens, n_valid = (sum(map(len, part.docs)) for part in (material.unlabelled, material.valid))
+    result = fine_tune_language_model(
+        material.unlabelled.docs,
+        material.valid.docs,
+        material.vocab,
+        direction=way,
+        config=lm_config(len(material.vocab), recipe.lm_drop_mult, **sizes),
+        plan=FineTuningPlan.from_scratch(recipe.lm_epochs, recipe.lm_lr),
+        bs=recipe.lm_bs or language_model_batch_size(n_tokens, n_valid),
+        seq_len=recipe.seq_len,
+        progress=lambda text: tell(f"{LANGUAGE_MODEL} {way}", 1, text),
+        **job.where,
+    )
+    save_encoder(job.folder / f"encoder-{way}", result.model, material.vocab, way, job.receipt, tokenizer=_TOKENIZER)
+    return Line(
+        LANGUAGE_MODEL,
+        way,
+        loss=result.valid_loss,
+        accuracy=result.accuracy,
+        perplexity=result.perplexity,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _classifier(job: Job, way: str, tell: Tell) -> tuple[Line, np.ndarray]:
+    """Train the classifier of one direction on the encoder that was saved, and ask it about the texts."""
+    began = time.perf_counter()
+    material, recipe = job.material, job.recipe
+    names = job.label_names
+    bs = recipe.classifier_bs or classifier_batch_size(len(material.train))
+    sizes = {"emb_sz": recipe.emb_sz, "n_hid": recipe.n_hid, "n_layers": recipe.n_layers}
+    config = classifier_config(len(material.vocab), recipe.classifier_drop_mult, **sizes)
+    result = train_classifier(
+        material.train.docs,
+        [names[label] for label in material.train.labels],
+        material.valid.docs,
+        [names[label] for label in material.valid.labels],
+        material.vocab,
+        encoder=load_encoder(job.folder / f"encoder-{way}", direction=way, vocab=material.vocab),
+        config=config,
+        plan=replace(
+            UnfreezingPlan.book(recipe.classifier_scale, recipe.classifier_epochs), factor=recipe.classifier_factor
+        ),
+        wd=recipe.classifier_wd,
+        bs=bs,
+        direction=way,
+        seq_len=recipe.seq_len,
+        max_len=recipe.max_len,
+        progress=lambda text: tell(f"{CLASSIFIER} {way}", 1, text),
+        out=job.folder / f"classifier-{way}",
+        receipt=job.receipt,
+        **job.where,
+    )
+    probs = predict_probs(result.model, material.asked.docs, bs, way, job.where["precision"])
+    return scored(CLASSIFIER, way, probs, material, time.perf_counter() - began), probs
+
+
+def scored(stage: str, way: str, probs: np.ndarray, material: Material, seconds: float | None = None) -> Line:
+    """Return the line of what gave `probs` (n_asked, n_classes): accuracy and loss on the texts that have a label."""
+    rows = [row for row, label in enumerate(material.asked.labels) if label is not None]
+    labels = np.array([material.asked.labels[row] for row in rows])
+    known = probs[rows]  # (n_scored, n_classes)
+    right = np.clip(known[np.arange(len(rows)), labels], 1e-12, 1)
+    accuracy, low, high = accuracy_interval(int((known.argmax(axis=1) == labels).sum()), len(rows))
+    return Line(stage, way, float(-np.log(right).mean()), accuracy, low=low, high=high, seconds=seconds)

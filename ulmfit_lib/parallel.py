@@ -1,0 +1,80 @@
+"""The same work on several things at once, one process each: two directions take the time of one on two cores.
+
+The processes are new interpreters, so nothing is shared but what is handed over; they end with the one that began
+them, whatever ends it.
+"""
+
+import signal
+import traceback
+from collections.abc import Callable, Sequence
+from multiprocessing import connection, get_context
+from typing import Any
+
+from ulmfit_lib.errors import TrainingError, UlmfitError
+
+Tell = Callable[..., None]
+
+
+def in_processes(work: Callable[..., Any], jobs: Sequence[tuple], tell: Tell, threads: int | None = None) -> list[Any]:
+    """Call `work(*job, tell)` for each job in a process of its own, and return the results in the order of the jobs.
+
+    Args:
+        work: a function at the top of a module; what it takes and returns must be picklable.
+        jobs: the arguments of each call but the last.
+        tell: is called here with what a job calls its own `tell` with, as it comes.
+        threads: threads of torch in each process; None leaves it at that.
+
+    Raises:
+        UlmfitError: what a job raised; the other jobs are then ended. Any other exception comes as a RuntimeError that
+            holds its traceback.
+        TrainingError: a process died, for want of memory perhaps.
+    """
+    context = get_context("spawn")  # forking a process that has used torch's threads can hang
+    processes, ends = [], []
+    results: dict[int, Any] = {}
+    try:
+        for job in jobs:
+            here, there = context.Pipe(duplex=False)
+            process = context.Process(target=_work, args=(work, job, there, threads), daemon=True)
+            process.start()
+            there.close()  # so that the death of the process is noticed here
+            processes.append(process)
+            ends.append(here)
+        while len(results) < len(jobs):
+            open_ends = [end for number, end in enumerate(ends) if number not in results]
+            for end in connection.wait(open_ends):
+                try:
+                    kind, value = end.recv()
+                except EOFError as error:
+                    raise TrainingError("a process of the run died.", fix="Is there enough memory?") from error
+                if kind == "told":
+                    tell(*value)
+                elif kind == "done":
+                    results[ends.index(end)] = value
+                elif isinstance(value, UlmfitError):
+                    raise value
+                else:
+                    raise RuntimeError(value)
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.join()
+    return [results[number] for number in range(len(jobs))]
+
+
+def _work(work: Callable[..., Any], job: tuple, there: connection.Connection, threads: int | None) -> None:
+    # Ctrl-C reaches every process of the terminal; the one that began the work decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        if threads is not None:
+            import torch
+
+            torch.set_num_threads(threads)
+        there.send(("done", work(*job, lambda *told: there.send(("told", told)))))
+    except UlmfitError as error:
+        there.send(("failed", error))
+    except BrokenPipeError:
+        return  # nobody waits any more
+    except BaseException:
+        there.send(("failed", traceback.format_exc()))
