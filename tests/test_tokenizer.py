@@ -15,10 +15,11 @@ from ulmfit_lib.tokenizer import Tokenizer, WordTokenizer, join_fields, stream_t
 
 # Words on which spaCy's own rules act: contractions, abbreviations, smileys, addresses, units, dashes.
 SPACY_PIECES = st.sampled_from(
-    "don't can't I'll it's U.S. e.g. Mr. a.m. 10am :) :-( ;) $1.00 Rs1.00 (well) \"quoted\" end. end... and/or "
-    "'' '' ( ) : ; 8 - --dash-- re-do 3:30 50% http://a.org/b?c=d me@a.org 'tis y'all gonna … — 100km a,b xxmaj xxup xxrep".split(
-        " "
-    )
+    (
+        "don't can't I'll it's U.S. e.g. Mr. a.m. 10am :) :-( ;) $1.00 Rs1.00 (well) \"quoted\" end. end... and/or "
+        "'' '' ( ) : ; 8 - --dash-- re-do 3:30 50% http://a.org/b?c=d me@a.org 'tis y'all gonna … — 100km a,b "
+        "xxmaj xxup xxrep"
+    ).split(" ")
 )
 WORDY = st.lists(st.tuples(SPACY_PIECES, st.sampled_from(["", " ", "  ", "\n", " \n", "\t "])), max_size=12).map(
     lambda pairs: "".join(piece + space for piece, space in pairs)
