@@ -201,11 +201,12 @@ def test_ctrl_c_is_one_line_and_exit_code_130_and_leaves_nothing(write, tmp_path
         text=True,
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(root)},
+        start_new_session=True,
     )
     for line in child.stderr:
         if "epoch" in line:
             break
-    child.send_signal(signal.SIGINT)
+    os.killpg(child.pid, signal.SIGINT)  # a terminal sends it to every process of the command
     _, err = child.communicate(timeout=60)
     assert child.returncode == 130
     said = [line for line in err.splitlines() if "epoch" not in line]

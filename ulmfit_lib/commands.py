@@ -1,7 +1,11 @@
 """The commands of `ulmfit`. What is heavy is imported inside of them, so that `ulmfit --help` answers at once."""
 
 import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -83,12 +87,12 @@ def run(
     out = Path("runs") / material.name.partition(".")[0] if out is None else out
     console = Console(stderr=True)
     console.print(f"{len(material):,} texts, {len(material.label_names)} labels. Loading PyTorch and fastai ...")
+    with _leaving_at_once():
+        import torch
 
-    import torch
-
-    from ulmfit_lib.pipeline import choose_device
-    from ulmfit_lib.pipeline import run as run_pipeline
-    from ulmfit_lib.recipe import Recipe
+        from ulmfit_lib.pipeline import choose_device
+        from ulmfit_lib.pipeline import run as run_pipeline
+        from ulmfit_lib.recipe import Recipe
 
     torch.set_num_threads(threads or min(torch.get_num_threads(), _MOST_THREADS))
     # Two processes use two cores better than two threads do; a GPU is one, and both would wait for it.
@@ -120,6 +124,21 @@ def run(
         plain.print(f"- {note}", highlight=False, markup=False, soft_wrap=True)
     for path in sorted(out.iterdir()):
         plain.print(f"{path}{'/' if path.is_dir() else ''}", highlight=False, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def _leaving_at_once() -> Iterator[None]:
+    """End the process at Ctrl-C without an exception, which some libraries swallow while they are imported."""
+
+    def leave(_signal: int, _frame: FrameType | None) -> None:
+        os.write(2, b"ulmfit: interrupted; nothing was left behind.\n")
+        os._exit(130)
+
+    before = signal.signal(signal.SIGINT, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @app.command(epilog="Example: ulmfit doctor")

@@ -5,8 +5,10 @@ them, whatever ends it.
 """
 
 import signal
+import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing import connection, get_context
 from typing import Any
 
@@ -34,19 +36,25 @@ def in_processes(work: Callable[..., Any], jobs: Sequence[tuple], tell: Tell, th
     results: dict[int, Any] = {}
     try:
         for job in jobs:
-            here, there = context.Pipe(duplex=False)
-            process = context.Process(target=_work, args=(work, job, there, threads), daemon=True)
-            process.start()
-            there.close()  # so that the death of the process is noticed here
+            here, there = context.Pipe()
+            process = context.Process(target=_work, args=(there, threads), daemon=True)
+            with _interrupts_ignored():
+                process.start()
             processes.append(process)
             ends.append(here)
+            there.close()  # so that the death of the process is noticed here
+            # Not as an argument of the process: to understand it takes imports, for which `start` would wait.
+            try:
+                here.send((work, job))
+            except OSError as error:
+                raise _died() from error
         while len(results) < len(jobs):
             open_ends = [end for number, end in enumerate(ends) if number not in results]
             for end in connection.wait(open_ends):
                 try:
                     kind, value = end.recv()
-                except EOFError as error:
-                    raise TrainingError("a process of the run died.", fix="Is there enough memory?") from error
+                except (EOFError, OSError) as error:
+                    raise _died() from error
                 if kind == "told":
                     tell(*value)
                 elif kind == "done":
@@ -63,10 +71,29 @@ def in_processes(work: Callable[..., Any], jobs: Sequence[tuple], tell: Tell, th
     return [results[number] for number in range(len(jobs))]
 
 
-def _work(work: Callable[..., Any], job: tuple, there: connection.Connection, threads: int | None) -> None:
-    # Ctrl-C reaches every process of the terminal; the one that began the work decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Let the processes that begin inside the block ignore Ctrl-C from their first moment.
+
+    Ctrl-C reaches every process of a terminal; the one that began the others decides what it means.
+    """
+    if threading.current_thread() is not threading.main_thread():  # where no handler may be set
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _died() -> TrainingError:
+    return TrainingError("a process of the run died.", fix="Is there enough memory?")
+
+
+def _work(there: connection.Connection, threads: int | None) -> None:
+    try:
+        work, job = there.recv()
         if threads is not None:
             import torch
 
@@ -74,7 +101,7 @@ def _work(work: Callable[..., Any], job: tuple, there: connection.Connection, th
         there.send(("done", work(*job, lambda *told: there.send(("told", told)))))
     except UlmfitError as error:
         there.send(("failed", error))
-    except BrokenPipeError:
+    except (BrokenPipeError, EOFError):
         return  # nobody waits any more
     except BaseException:
         there.send(("failed", traceback.format_exc()))
