@@ -214,7 +214,13 @@ def test_ctrl_c_is_one_line_and_exit_code_130_and_leaves_nothing(write, tmp_path
     assert [path for path in tmp_path.rglob("*") if path.name != "runs"] == [path]
 
 
-def test_being_terminated_clears_away_as_ctrl_c_does():
-    with pytest.raises(SystemExit) as end:  # what leaves a block clears away, see test_files
-        cli._terminate(signal.SIGTERM, None)
-    assert end.value.code == 143
+def test_being_terminated_clears_away_as_ctrl_c_does_and_says_so(monkeypatch, capsys):
+    from ulmfit_lib import commands
+
+    def be_terminated(*_arguments, **_options):
+        cli._terminate(signal.SIGTERM, None)  # what leaves a block clears away, see test_files
+
+    monkeypatch.setattr(commands, "app", be_terminated)
+    code, _, err = call(capsys, "run")
+    assert code == 143
+    assert err == ["ulmfit: another program ended this one (SIGTERM); nothing was left behind."]

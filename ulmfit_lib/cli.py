@@ -47,6 +47,8 @@ def _main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return _say_interrupted()
     except SystemExit as end:  # how typer ends
+        if end.code == TERMINATED:
+            return _say("another program ended this one (SIGTERM); nothing was left behind.", TERMINATED)
         return _say_interrupted() if end.code == INTERRUPTED else end.code
     return 0
 
