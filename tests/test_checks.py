@@ -112,7 +112,7 @@ def test_changing_the_input_is_seen():
             text = rules.pop(0)(text)
         return text
 
-    # apply_rules has an adapter that builds the list anew; an exercise without one keeps its list.
+    # apply_rules has an adapter that builds the list anew; an exercise without one is handed its list as it is.
     from dataclasses import replace
 
     plain = replace(

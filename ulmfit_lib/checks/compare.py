@@ -68,6 +68,28 @@ def first_difference(got: Any, expected: Any, tolerance: float = 0.0) -> str | N
     return None if got == expected else f"{show(got)} instead of {show(expected)}"
 
 
+def form_difference(got: Any, expected: Any, tolerance: float = 0.0) -> str | None:
+    """Say where the forms of two values first differ: types, lengths, keys, shapes and dtypes, whatever the values.
+
+    >>> form_difference([1, 2.5], [7, 8])
+    'at index 1: a float instead of an int'
+    """
+    return first_difference(_blank(got), _blank(expected), tolerance)
+
+
+def _blank(value: Any) -> Any:
+    """Return a value of the same form, with every number, string and truth value made an empty one."""
+    if isinstance(value, list | tuple):
+        return type(value)(_blank(one) for one in value)
+    if isinstance(value, dict):
+        return {key: _blank(one) for key, one in value.items()}
+    if type(value).__module__ == "numpy":
+        import numpy as np
+
+        return np.zeros_like(value)
+    return type(value)() if isinstance(value, bool | int | float | str) else value
+
+
 def _first_character(got: str, expected: str) -> str | None:
     if got == expected:
         return None

@@ -10,8 +10,8 @@ from copy import deepcopy
 from random import Random
 from typing import Any
 
-from ulmfit_lib.checks import adapters
-from ulmfit_lib.checks.compare import first_difference, show, wrong_type
+from ulmfit_lib.checks.adapters import InputChanged, find_adapter, find_shower
+from ulmfit_lib.checks.compare import first_difference, form_difference, show, wrong_type
 from ulmfit_lib.checks.exercise import Args, Exercise, Mistake
 from ulmfit_lib.checks.result import CheckResult, Failure
 
@@ -85,30 +85,42 @@ def _wrong_signature(exercise: Exercise, function: Callable[..., Any]) -> Failur
 
 def _call_text(exercise: Exercise, args: Args) -> str:
     if exercise.adapter:
-        return getattr(adapters, f"show_{exercise.adapter}")(exercise.name, args)
+        return find_shower(exercise.adapter)(exercise.name, args)
     return f"{exercise.name}({', '.join(show(arg) for arg in args)})"
 
 
-def _adapted(exercise: Exercise, args: Args) -> Args:
-    return getattr(adapters, exercise.adapter)(args) if exercise.adapter else args
+def call_answer(exercise: Exercise, function: Callable[..., Any], args: Args) -> Any:
+    """Call an answer with arguments of its own, through the exercise's adapter if it has one.
+
+    Raises:
+        InputChanged: the answer changed its arguments. Whatever the answer raises goes through.
+    """
+    handed = deepcopy(args)
+    if exercise.adapter:
+        return find_adapter(exercise.adapter)(function, handed)
+    returned = function(*handed)
+    if first_difference(handed, args):
+        raise InputChanged(show(handed[0] if len(handed) == 1 else handed), returned)
+    return returned
 
 
 def _try_call(exercise: Exercise, function: Callable[..., Any], args: Args) -> None:
     """Call the answer once and raise `Wrong` at the first step that fails.
 
-    The expected value is computed first and from a copy, and the answer gets a copy of its own: an answer that
-    changes its arguments in place spoils neither.
+    The expected value is computed first, and either is called with a copy of its own: an answer that changes its
+    arguments in place spoils nothing.
     """
-    expected = exercise.reference(*_adapted(exercise, deepcopy(args)))
+    expected = call_answer(exercise, exercise.reference, args)
     called = _call_text(exercise, args)
 
     def wrong(kind: str, problem: str, **parts: str) -> Wrong:
         return Wrong(args, Failure(kind, problem, called=called, **parts))
 
-    handed = _adapted(exercise, deepcopy(args))
-    kept = deepcopy(handed) if not exercise.adapter else None
+    changed = None
     try:
-        got = function(*handed)
+        got = call_answer(exercise, function, args)
+    except InputChanged as change:  # told last: a wrong value says more
+        got, changed = change.returned, change.now
     except NotImplementedError as error:
         message = str(error) or "write it, and run its cell."
         raise Wrong(args, Failure("defined", f"{exercise.name} is not written yet: {message}")) from None
@@ -119,14 +131,14 @@ def _try_call(exercise: Exercise, function: Callable[..., Any], args: Args) -> N
         forgot = " Did you forget to return it?" if got is None else ""
         problem = f"It returned {mismatch}.{forgot}"
         raise wrong("type", problem, returned=show(got), expected=show(expected))
-    if difference := first_difference(got, expected, exercise.tolerance):
+    compare = form_difference if exercise.random else first_difference
+    if difference := compare(got, expected, exercise.tolerance):
         parts = {"returned": show(got), "expected": show(expected), "differs": difference}
         raise wrong("value", "It returned another value than expected.", **parts)
     for prop in exercise.properties:
         if not prop.holds(deepcopy(args), got):
             raise wrong("property", f"For every right answer, {prop.says}; not here.", returned=show(got))
-    if kept is not None and first_difference(handed, kept):
-        changed = show(handed[0] if len(handed) == 1 else handed)
+    if changed is not None:
         raise wrong("input", "It changed its input. Work on a copy.", returned=show(got), differs=f"now {changed}")
 
 
@@ -210,12 +222,15 @@ def recognise(exercise: Exercise, function: Callable[..., Any], args: Args) -> M
 
 
 def _outcome(exercise: Exercise, function: Callable[..., Any], args: Args) -> tuple[str, Any]:
-    handed = _adapted(exercise, deepcopy(args))
+    if exercise.random:  # two answers hardly ever draw the same numbers: hold what is wrong with them side by side
+        wrong = first_wrong(exercise, function, [args])
+        return "failed", wrong and (wrong.failure.kind, wrong.failure.problem)
     try:
-        returned = function(*handed)
+        return "returned", call_answer(exercise, function, args)
+    except InputChanged as change:
+        return "changed", (change.now, change.returned)
     except Exception as error:
         return "raised", type(error).__name__
-    return "returned", (returned, handed if not exercise.adapter else None)
 
 
 def _same(one: tuple[str, Any], other: tuple[str, Any]) -> bool:

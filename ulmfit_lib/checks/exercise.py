@@ -53,8 +53,10 @@ class Exercise:
         hints: three steps of help: a nudge, a smaller case worked out, what to reread.
         properties: what must hold beside equality with the reference.
         tolerance: how far floats may lie apart; 0 for exact.
-        adapter: name of a function in `ulmfit_lib.checks.adapters` that turns the plain arguments into what the
-            student's function takes (a list of names into rules, sizes into a model).
+        adapter: "module.function" in `ulmfit_lib.checks.adapters`: calls the student's function with what it builds of
+            the plain arguments (tensors of arrays, rules of names), and gives back plain values.
+        random: whether the function draws at random. Then what it returns must have the form of what the reference
+            returns (types, lengths, shapes, dtypes), and its values are judged by the properties alone.
         mistakes: the named wrong answers.
     """
 
@@ -70,6 +72,7 @@ class Exercise:
     properties: Sequence[Property] = ()
     tolerance: float = 0.0
     adapter: str | None = None
+    random: bool = False
     mistakes: Sequence[Mistake] = field(default=(), repr=False)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from random import Random
 
 from ulmfit_lib import rules
-from ulmfit_lib.checks.adapters import TOY_RULE_NAMES
+from ulmfit_lib.checks.adapters.toy_rules import TOY_RULE_NAMES
 from ulmfit_lib.checks.exercise import Args, Exercise, ProblemSet, Property
 from ulmfit_lib.checks.mistakes.tokenization import MISTAKES
 
@@ -290,7 +290,7 @@ _EXERCISES = (
             "With 'ab' and [double, add_x]: 'ab' -> 'abab' -> 'ababx'.",
             "Reread “7. All of them, in order”: a loop over the rules, and one variable that each of them changes.",
         ),
-        adapter="toy_rules",
+        adapter="toy_rules.call",
         mistakes=MISTAKES["apply_rules"],
     ),
     Exercise(
@@ -318,7 +318,7 @@ _EXERCISES = (
             "'ab' with add_x and double: 'abxabx' one way, 'ababx' the other: True.",
             "Reread “8. Why the order matters”: second(first(text)) is one of the two orders.",
         ),
-        adapter="toy_rules",
+        adapter="toy_rules.call",
         mistakes=MISTAKES["order_matters"],
     ),
 )
