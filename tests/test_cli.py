@@ -119,7 +119,7 @@ def test_help_has_one_example(capsys, command):
 def test_every_command_has_one_example():
     from ulmfit_lib.commands import app
 
-    assert [info.callback.__name__ for info in app.registered_commands] == ["run", "doctor"]
+    assert [info.callback.__name__ for info in app.registered_commands] == ["doctor", "run"]
     for info in app.registered_commands:
         assert info.epilog.startswith(f"Example: ulmfit {info.callback.__name__}")
         assert info.callback.__doc__

@@ -1,4 +1,4 @@
-"""The commands of `ulmfit`. What is heavy is imported inside of them, so that `ulmfit --help` answers at once."""
+"""`ulmfit run`: the whole road, from raw texts to an ensemble and its accuracy."""
 
 import os
 import signal
@@ -10,33 +10,9 @@ from typing import Annotated
 
 import typer
 
-from ulmfit_lib import __version__
+from ulmfit_lib.commands.app import app
 
-app = typer.Typer(
-    name="ulmfit",
-    help="Train a text classifier the ULMFiT way: a language model first, then a classifier on top of it, reading "
-    "forward and backward.",
-    epilog="Example: ulmfit run --texts reviews.csv",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
 _MOST_THREADS = 4  # a small LSTM gains nothing from more
-
-
-def _say_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"ulmfit {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version and stop.")
-    ] = False,
-) -> None:
-    pass
 
 
 @app.command(epilog="Example: ulmfit run --texts reviews.csv --out runs/reviews --seed 1")
@@ -139,11 +115,3 @@ def _leaving_at_once() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-@app.command(epilog="Example: ulmfit doctor")
-def doctor() -> None:
-    """Say what is installed, what is missing, and what to do about it."""
-    from ulmfit_lib.doctor import main
-
-    raise typer.Exit(main())

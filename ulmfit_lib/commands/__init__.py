@@ -1,0 +1,11 @@
+"""The commands of `ulmfit`, a module each. What is heavy is imported inside of them, so that `--help` answers at once.
+
+A new command is a module here that decorates a function with `@app.command`, and a name in the import below: the order
+of the names is that of `ulmfit --help`.
+"""
+
+from ulmfit_lib.commands.app import app
+
+from ulmfit_lib.commands import doctor, run  # isort: skip
+
+__all__ = ["app", "doctor", "run"]
