@@ -270,11 +270,190 @@ def test_first_difference_of_arrays():
     one = np.array([[1, 2], [3, 4]])
     assert first_difference(one, one.copy()) is None
     assert first_difference(one, np.array([[1, 2], [9, 4]])) == "at [1, 0]: 3 instead of 9"
-    assert first_difference(one, one[:1]) == "shape (2, 2) instead of (1, 2)"
-    assert first_difference(one, one.astype("float64")) == "dtype int64 instead of float64"
+    assert first_difference(one, one[:1]) == "an array of shape (2, 2) instead of (1, 2)"
+    assert first_difference(one, one.astype("float64")) == "an array of dtype int64 instead of float64"
+    as_tensors = first_difference([one], [one.astype("float32")], arrays="tensor")
+    assert as_tensors == "at index 0: a tensor of dtype torch.int64 instead of torch.float32"
     assert first_difference(one / 3, one / 3 + 1e-12, tolerance=1e-9) is None
 
 
 def test_long_values_are_shown_short():
     assert len(show("a" * 1000)) < 200
     assert show("short") == "'short'"
+
+
+def test_long_arrays_are_shown_with_their_shape():
+    import numpy as np
+
+    shown = show(np.arange(60.0).reshape(3, 20), "tensor")
+    assert shown.startswith("tensor of shape (3, 20), which begins [[0., 1., 2.,")
+    assert len(shown) < 200
+    assert show(np.array([[1, 2]])) == "array([[1, 2]])"
+    assert show([np.array([0.5])], "tensor") == "[tensor([0.5], dtype=torch.float64)]"
+    assert show(np.zeros((0, 3), dtype="float32"), "tensor") == "tensor([], size=(0, 3))"
+
+
+def tensor_exercise(reference, **changes):
+    """An exercise on a tensor of two floats, always the same ones."""
+    import numpy as np
+
+    from ulmfit_lib.checks.exercise import Exercise
+
+    one_and_two = (np.array([1, 2], dtype=np.float32),)
+    pieces = {
+        "name": "double",
+        "points": 1,
+        "difficulty": 1,
+        "minutes": 1,
+        "section": "Doubling",
+        "reference": reference,
+        "examples": [one_and_two],
+        "inputs": lambda rng: one_and_two,
+        "hints": ("a", "b", "c"),
+        "tolerance": 1e-6,
+        "adapter": "tensors.call",
+    }
+    return Exercise(**{**pieces, **changes})
+
+
+def double(x):
+    return 2 * x
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "problem", "returned", "differs"),
+    [
+        (
+            lambda x: [2 * one for one in x.tolist()],
+            "type",
+            "It returned a list instead of a tensor. torch.tensor makes a tensor of numbers, torch.stack one of "
+            "several tensors.",
+            "[2.0, 4.0]",
+            "",
+        ),
+        (lambda x: None, "type", "It returned None instead of a tensor. Did you forget to return it?", "None", ""),
+        (
+            lambda x: (2 * x)[None],
+            "type",
+            "It returned a tensor of shape (1, 2) instead of (2,).",
+            "tensor([[2., 4.]])",
+            "",
+        ),
+        (
+            lambda x: 2 * x.double(),
+            "type",
+            "It returned a tensor of dtype torch.float64 instead of torch.float32.",
+            "tensor([2., 4.], dtype=torch.float64)",
+            "",
+        ),
+        (
+            lambda x: x * x + 1,
+            "value",
+            "It returned another value than expected.",
+            "tensor([2., 5.])",
+            "at [1]: 5.0 instead of 4.0",
+        ),
+        (lambda x: x.mul_(2), "input", "It changed its input. Work on a copy.", "tensor([2., 4.])", "now {}"),
+        (
+            lambda x: (2 * x).numpy(),
+            "runs",
+            "It raised an error.",
+            "TypeError: it returned a NumPy array where a tensor is asked for; torch.from_numpy makes one of it",
+            "",
+        ),
+    ],
+)
+def test_messages_speak_of_tensors(answer, kind, problem, returned, differs):
+    failure = run_check(tensor_exercise(double), answer, n_random=0).failure
+    assert (failure.kind, failure.problem, failure.returned) == (kind, problem, returned)
+    assert failure.called == "double(tensor([1., 2.]))"
+    assert failure.expected == ("" if kind == "input" else "tensor([2., 4.])")
+    assert failure.differs == differs.format("tensor([2., 4.])")
+
+
+def test_a_tensor_in_place_of_a_number_or_a_list():
+    of_a_number = tensor_exercise(lambda x: x.sum().item())
+    assert "item()" in run_check(of_a_number, lambda x: x.sum()).failure.problem
+    assert run_check(of_a_number, lambda x: x).failure.problem == "It returned a tensor instead of a float."
+    of_a_list = tensor_exercise(lambda x: x.tolist())
+    assert "tolist()" in run_check(of_a_list, lambda x: x).failure.problem
+
+
+def test_an_error_inside_torch_names_the_line_of_the_answer_and_is_one_line():
+    def answer(x):
+        wide = x.repeat(2)
+        return wide @ x
+
+    failure = run_check(tensor_exercise(double), answer).failure
+    assert failure.kind == "runs"
+    assert failure.returned.startswith("RuntimeError: ")
+    assert failure.returned.endswith("(line 3 of answer)")
+    assert "\n" not in failure.returned
+
+
+def test_changes_of_the_input_are_seen_however_deep_and_nan_is_no_change():
+    import numpy as np
+    import torch
+
+    from ulmfit_lib.checks.adapters import InputChanged
+    from ulmfit_lib.checks.adapters.tensors import call
+
+    args = ([np.array([1.0, np.nan])], {"a": np.array([2])})
+
+    def looks(items, named):
+        return items[0].nansum()
+
+    def pops(items, named):
+        return items.pop()
+
+    def adds(items, named):
+        named["a"] += 1
+        return named["a"]
+
+    def replaces(items, named):
+        items[0] = torch.zeros(2)
+        return items[0]
+
+    assert call(looks, args) == 1.0
+    for answer, now in ((pops, "[]"), (adds, "{'a': tensor([3])}"), (replaces, "[tensor([0., 0.])]")):
+        with pytest.raises(InputChanged) as caught:
+            call(answer, args)
+        assert caught.value.now == now
+    assert args[1]["a"].tolist() == [2]
+
+
+def test_a_function_that_draws_is_judged_by_form_and_property_and_seeded():
+    import numpy as np
+    import torch
+
+    from ulmfit_lib.checks.exercise import Property
+
+    def noise(size):
+        return torch.randint(0, 2, (size,))
+
+    bits = Property("each entry is 0 or 1", lambda args, got: bool(np.isin(got, (0, 1)).all()))
+    one = tensor_exercise(
+        noise,
+        examples=[(0, 50)],
+        inputs=lambda rng: (0, 50),
+        adapter="tensors.call_seeded",
+        random=True,
+        properties=(bits,),
+    )
+    assert run_check(one, lambda size: 1 - noise(size)).passed
+    twice = run_check(one, lambda size: 2 * noise(size), n_random=0).failure
+    assert twice.problem == "For every right answer, each entry is 0 or 1; not here."
+    assert twice.called == "torch.manual_seed(0); double(50)"
+    assert (twice.expected, twice.mistake) == ("", "")
+    assert run_check(one, lambda seed, size: noise(size)).failure.kind == "callable"
+    too_short = run_check(one, lambda size: noise(size - 1), n_random=0).failure
+    assert too_short.problem == "It returned a tensor of shape (49,) instead of (50,)."
+    torch.manual_seed(0)
+    assert twice.returned == show((2 * noise(50)).numpy(), "tensor")
+
+
+def test_handing_in_torchs_own_function_is_said_kindly():
+    import torch
+
+    failure = run_check(tensor_exercise(double), torch.nn.functional.relu).failure
+    assert failure.kind == "copied"

@@ -1,21 +1,34 @@
-"""Whether two plain values are the same, and the first place where they are not."""
+"""Whether two plain values are the same, and the first place where they are not.
+
+Where a student works with tensors, an adapter turns them into NumPy arrays on the way to the check; `arrays="tensor"`
+makes the messages speak of what the student has.
+"""
 
 from typing import Any
+
+from ulmfit_lib.checks.adapters.tensors import is_array, show_value
 
 _SHOWN = 12  # characters on either side of a difference
 _LONGEST = 160  # characters of a value in a message
 
 
-def show(value: Any) -> str:
-    """Return a value as one line of at most 160 characters."""
-    text = repr(value)
+def show(value: Any, arrays: str = "array") -> str:
+    """Return a value as one line of about 160 characters at most; arrays are called what `arrays` says.
+
+    >>> import numpy as np
+    >>> show(np.array([[1, 2], [3, 4]]), "tensor")
+    'tensor([[1, 2], [3, 4]])'
+    """
+    text = show_value(value, arrays)
     if len(text) <= _LONGEST:
         return text
+    if is_array(value):
+        return f"{arrays} of shape {value.shape}, which begins {text.removeprefix(arrays)[1 : _LONGEST // 2]} ..."
     half = _LONGEST // 2
     return f"{text[:half]} ... {text[-half:]} ({len(text)} characters)"
 
 
-def type_name(value: Any) -> str:
+def type_name(value: Any, arrays: str = "array") -> str:
     """Return what kind of value it is, in words.
 
     >>> type_name(None), type_name("a"), type_name([])
@@ -23,11 +36,11 @@ def type_name(value: Any) -> str:
     """
     if value is None:
         return "None"
-    name = type(value).__name__
+    name = arrays if is_array(value) else type(value).__name__
     return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
-def wrong_type(got: Any, expected: Any) -> str | None:
+def wrong_type(got: Any, expected: Any, arrays: str = "array") -> str | None:
     """Say how the type of `got` is wrong, or return None. Only the very same type is right, not a subclass.
 
     >>> wrong_type(None, "a")
@@ -35,46 +48,64 @@ def wrong_type(got: Any, expected: Any) -> str | None:
     """
     if type(got) is type(expected):
         return None
-    return f"{type_name(got)} instead of {type_name(expected)}"
+    return f"{type_name(got, arrays)} instead of {type_name(expected, arrays)}"
 
 
-def first_difference(got: Any, expected: Any, tolerance: float = 0.0) -> str | None:
+def wrong_shape(got: Any, expected: Any, arrays: str = "array") -> str | None:
+    """Say how the shape or the dtype of an array is wrong, or return None where it is right or there is no array.
+
+    >>> import numpy as np
+    >>> wrong_shape(np.zeros((2, 3)), np.zeros((3, 2)), "tensor")
+    'a tensor of shape (2, 3) instead of (3, 2)'
+    """
+    if not is_array(got) or not is_array(expected):
+        return None
+    prefix = "torch." if arrays == "tensor" else ""
+    if got.shape != expected.shape:
+        return f"{type_name(got, arrays)} of shape {got.shape} instead of {expected.shape}"
+    if got.dtype != expected.dtype:
+        return f"{type_name(got, arrays)} of dtype {prefix}{got.dtype} instead of {prefix}{expected.dtype}"
+    return None
+
+
+def first_difference(got: Any, expected: Any, tolerance: float = 0.0, arrays: str = "array") -> str | None:
     """Say where two values first differ, or return None where they are the same.
 
     Args:
         got: what came back.
         expected: what should have come back.
         tolerance: how far two floats may lie apart, relative to 1 or to the expected value if that is larger.
+        arrays: what arrays are called in what is said: "array" or "tensor".
 
     >>> first_difference("abc", "abd")
     "at character 2: 'c' instead of 'd'"
     >>> first_difference([1, [2, 3]], [1, [2, 4]])
     'at index 1: at index 1: 3 instead of 4'
     """
-    if mismatch := wrong_type(got, expected):
+    if mismatch := wrong_type(got, expected, arrays):
         return mismatch
     if isinstance(expected, str):
         return _first_character(got, expected)
     if isinstance(expected, list | tuple):
-        return _first_item(got, expected, tolerance)
+        return _first_item(got, expected, tolerance, arrays)
     if isinstance(expected, dict):
-        return _first_key(got, expected, tolerance)
+        return _first_key(got, expected, tolerance, arrays)
     if isinstance(expected, float):
         same = got == expected or abs(got - expected) <= tolerance * max(1.0, abs(expected))
         same = same or (got != got and expected != expected)
         return None if same else f"{got!r} instead of {expected!r}"
-    if type(expected).__module__ == "numpy":
-        return _first_entry(got, expected, tolerance)
+    if is_array(expected):
+        return wrong_shape(got, expected, arrays) or _first_entry(got, expected, tolerance)
     return None if got == expected else f"{show(got)} instead of {show(expected)}"
 
 
-def form_difference(got: Any, expected: Any, tolerance: float = 0.0) -> str | None:
+def form_difference(got: Any, expected: Any, tolerance: float = 0.0, arrays: str = "array") -> str | None:
     """Say where the forms of two values first differ: types, lengths, keys, shapes and dtypes, whatever the values.
 
     >>> form_difference([1, 2.5], [7, 8])
     'at index 1: a float instead of an int'
     """
-    return first_difference(_blank(got), _blank(expected), tolerance)
+    return first_difference(_blank(got), _blank(expected), tolerance, arrays)
 
 
 def _blank(value: Any) -> Any:
@@ -83,7 +114,7 @@ def _blank(value: Any) -> Any:
         return type(value)(_blank(one) for one in value)
     if isinstance(value, dict):
         return {key: _blank(one) for key, one in value.items()}
-    if type(value).__module__ == "numpy":
+    if is_array(value):
         import numpy as np
 
         return np.zeros_like(value)
@@ -114,20 +145,20 @@ def _to_the_next_common(wrong: str, right: str) -> tuple[str, str]:
     return wrong, right
 
 
-def _first_item(got: list | tuple, expected: list | tuple, tolerance: float) -> str | None:
+def _first_item(got: list | tuple, expected: list | tuple, tolerance: float, arrays: str) -> str | None:
     for index, (one, other) in enumerate(zip(got, expected, strict=False)):
-        if difference := first_difference(one, other, tolerance):
+        if difference := first_difference(one, other, tolerance, arrays):
             return f"at index {index}: {difference}"
     if len(got) != len(expected):
         return f"{len(got)} items instead of {len(expected)}"
     return None
 
 
-def _first_key(got: dict, expected: dict, tolerance: float) -> str | None:
+def _first_key(got: dict, expected: dict, tolerance: float, arrays: str) -> str | None:
     for key, value in expected.items():
         if key not in got:
             return f"the key {key!r} is missing"
-        if difference := first_difference(got[key], value, tolerance):
+        if difference := first_difference(got[key], value, tolerance, arrays):
             return f"at key {key!r}: {difference}"
     more = [key for key in got if key not in expected]
     return f"the key {more[0]!r} is too much" if more else None
@@ -136,10 +167,6 @@ def _first_key(got: dict, expected: dict, tolerance: float) -> str | None:
 def _first_entry(got: Any, expected: Any, tolerance: float) -> str | None:
     import numpy as np
 
-    if got.shape != expected.shape:
-        return f"shape {got.shape} instead of {expected.shape}"
-    if got.dtype != expected.dtype:
-        return f"dtype {got.dtype} instead of {expected.dtype}"
     if np.issubdtype(expected.dtype, np.floating):
         wrong = ~np.isclose(got, expected, rtol=tolerance, atol=tolerance, equal_nan=True)
     else:
@@ -147,4 +174,5 @@ def _first_entry(got: Any, expected: Any, tolerance: float) -> str | None:
     if not wrong.any():
         return None
     place = tuple(int(i) for i in np.argwhere(wrong)[0])
-    return f"at {list(place)}: {got[place]} instead of {expected[place]}"
+    where = f"at {list(place)}: " if place else ""
+    return f"{where}{got[place]} instead of {expected[place]}"

@@ -7,15 +7,19 @@ function is a stand-in that sends each call into a sandbox).
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
+from pathlib import Path
 from random import Random
 from typing import Any
 
 from ulmfit_lib.checks.adapters import InputChanged, find_adapter, find_shower
-from ulmfit_lib.checks.compare import first_difference, form_difference, show, wrong_type
+from ulmfit_lib.checks.adapters.tensors import is_array
+from ulmfit_lib.checks.compare import first_difference, form_difference, show, wrong_shape, wrong_type
 from ulmfit_lib.checks.exercise import Args, Exercise, Mistake
 from ulmfit_lib.checks.result import CheckResult, Failure
 
 N_RANDOM = 100  # random inputs that an answer is tried on
+_OUR_CODE = str(Path(__file__).resolve().parent.parent)
+_LONGEST_ERROR = 300  # characters of an error's text in a message
 _N_PROBES = 40  # random inputs on which an answer is held against the known mistakes
 
 
@@ -61,10 +65,8 @@ def _before_any_call(exercise: Exercise, function: Callable[..., Any] | None) ->
     if not callable(function):
         return Failure("callable", f"{exercise.name} is {show(function)}, which is no function: begin it with def.")
     module = getattr(function, "__module__", None) or ""
-    if module.split(".")[0] in ("ulmfit_lib", "fastai") and not module.startswith("ulmfit_lib.checks"):
-        return Failure(
-            "copied", f"This is {module}'s own {exercise.name}. It is right, but write yours: that is the fun."
-        )
+    if module.split(".")[0] in ("ulmfit_lib", "fastai", "torch") and not module.startswith("ulmfit_lib.checks"):
+        return Failure("copied", f"This is {module}'s own. Compare yours with it, but write yours: that is the fun.")
     return _wrong_signature(exercise, function)
 
 
@@ -73,14 +75,23 @@ def _wrong_signature(exercise: Exercise, function: Callable[..., Any]) -> Failur
         signature = inspect.signature(function)
     except (TypeError, ValueError):
         return None  # some built-ins have none; calling them will tell
-    wanted = len(exercise.examples[0])
+    wanted = _given(exercise)
     try:
-        signature.bind(*exercise.examples[0])
+        signature.bind(*range(wanted))
     except TypeError:
         arguments = "1 argument" if wanted == 1 else f"{wanted} arguments"
         problem = f"{exercise.name}{signature} cannot be called with {arguments}: keep the first line as it was given."
         return Failure("callable", problem)
     return None
+
+
+def _given(exercise: Exercise) -> int:
+    """Return how many arguments the answer must take; an adapter may make them of more or fewer plain ones."""
+    if not exercise.adapter:
+        return len(exercise.examples[0])
+    parameters = inspect.signature(exercise.reference).parameters.values()
+    by_place = [one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    return sum(one.default is one.empty for one in by_place)
 
 
 def _call_text(exercise: Exercise, args: Args) -> str:
@@ -112,6 +123,8 @@ def _try_call(exercise: Exercise, function: Callable[..., Any], args: Args) -> N
     """
     expected = call_answer(exercise, exercise.reference, args)
     called = _call_text(exercise, args)
+    # Adapters turn the tensors that a student works with into arrays.
+    arrays = "tensor" if exercise.adapter else "array"
 
     def wrong(kind: str, problem: str, **parts: str) -> Wrong:
         return Wrong(args, Failure(kind, problem, called=called, **parts))
@@ -125,30 +138,53 @@ def _try_call(exercise: Exercise, function: Callable[..., Any], args: Args) -> N
         message = str(error) or "write it, and run its cell."
         raise Wrong(args, Failure("defined", f"{exercise.name} is not written yet: {message}")) from None
     except Exception as error:
-        raised = f"{type(error).__name__}: {error}{_line_of(error)}"
-        raise wrong("runs", "It raised an error.", returned=raised, expected=show(expected)) from None
-    if mismatch := wrong_type(got, expected):
-        forgot = " Did you forget to return it?" if got is None else ""
-        problem = f"It returned {mismatch}.{forgot}"
-        raise wrong("type", problem, returned=show(got), expected=show(expected))
+        raised = f"{type(error).__name__}: {_one_line(error)}{_line_of(error)}"
+        raise wrong("runs", "It raised an error.", returned=raised, expected=show(expected, arrays)) from None
+    returned = show(got, arrays)
+    # An example of what was expected would mislead where the numbers are drawn at random.
+    parts = {"returned": returned} if exercise.random else {"returned": returned, "expected": show(expected, arrays)}
+    if mismatch := wrong_type(got, expected, arrays):
+        raise wrong("type", f"It returned {mismatch}.{_type_help(got, expected, arrays)}", **parts)
+    if mismatch := wrong_shape(got, expected, arrays):
+        raise wrong("type", f"It returned {mismatch}.", **parts)
     compare = form_difference if exercise.random else first_difference
-    if difference := compare(got, expected, exercise.tolerance):
-        parts = {"returned": show(got), "expected": show(expected), "differs": difference}
-        raise wrong("value", "It returned another value than expected.", **parts)
+    if difference := compare(got, expected, exercise.tolerance, arrays):
+        kind, problem = "value", "It returned another value than expected."
+        if exercise.random:
+            kind, problem = "type", "It returned a value of another form than expected."
+        raise wrong(kind, problem, **parts, differs=difference)
     for prop in exercise.properties:
         if not prop.holds(deepcopy(args), got):
-            raise wrong("property", f"For every right answer, {prop.says}; not here.", returned=show(got))
+            raise wrong("property", f"For every right answer, {prop.says}; not here.", returned=returned)
     if changed is not None:
-        raise wrong("input", "It changed its input. Work on a copy.", returned=show(got), differs=f"now {changed}")
+        raise wrong("input", "It changed its input. Work on a copy.", returned=returned, differs=f"now {changed}")
+
+
+def _type_help(got: Any, expected: Any, arrays: str) -> str:
+    """Return a sentence that helps with a wrong type, with a space before it, or nothing."""
+    if got is None:
+        return " Did you forget to return it?"
+    if is_array(got) and isinstance(expected, int | float):
+        return " Its method item() gives the number in it." if got.ndim == 0 else ""
+    if is_array(got) and isinstance(expected, list):
+        return " Its method tolist() makes a list of it."
+    if is_array(expected) and arrays == "tensor" and isinstance(got, list | tuple | int | float):
+        return " torch.tensor makes a tensor of numbers, torch.stack one of several tensors."
+    return ""
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text if len(text) <= _LONGEST_ERROR else f"{text[:_LONGEST_ERROR]} ..."
 
 
 def _line_of(error: BaseException) -> str:
-    """Say in which line of the answer an error arose (the innermost one of its own)."""
+    """Say in which line of the answer an error arose: the outermost line that is not ours."""
     lines = []
     place = error.__traceback__
     while place is not None:
         code = place.tb_frame.f_code
-        if code.co_filename != __file__:
+        if not code.co_filename.startswith(_OUR_CODE):
             lines.append((code.co_name, place.tb_lineno - code.co_firstlineno + 1))
         place = place.tb_next
     return f" (line {lines[0][1]} of {lines[0][0]})" if lines else ""

@@ -6,9 +6,18 @@ from typing import Any
 
 from ulmfit_lib.checks.adapters import InputChanged
 
+_AT_LENGTH = 64  # entries of an array up to which all are shown
+# A tensor of one of these says itself what it holds; torch, too, names only the others.
+_NEEDS_NO_DTYPE = ("float32", "int64", "bool")
+
 
 def call(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-    """Call the answer with each array turned into a tensor; each tensor that comes back is turned into an array."""
+    """Call the answer with each array turned into a tensor; each tensor that comes back is turned into an array.
+
+    Raises:
+        InputChanged: the answer changed a tensor, list or dictionary that it was given.
+        TypeError: it returned a NumPy array.
+    """
     handed = to_tensors(args)
     kept = deepcopy(handed)
     returned = to_plain(function(*handed))
@@ -19,6 +28,21 @@ def call(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
 def show_call(function: str, args: tuple[Any, ...]) -> str:
     """Return the call as a student would type it."""
     return f"{function}({', '.join(show_value(arg) for arg in args)})"
+
+
+def call_seeded(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    """Seed torch with the first argument, then `call` the answer with the others: for functions that draw at random."""
+    import torch
+
+    seed, *rest = args
+    torch.manual_seed(seed)
+    return call(function, tuple(rest))
+
+
+def show_call_seeded(function: str, args: tuple[Any, ...]) -> str:
+    """Return the call as a student would type it, the seed before it."""
+    seed, *rest = args
+    return f"torch.manual_seed({seed}); {show_call(function, tuple(rest))}"
 
 
 def to_tensors(value: Any) -> Any:
@@ -36,11 +60,17 @@ def to_tensors(value: Any) -> Any:
 
 
 def to_plain(value: Any) -> Any:
-    """Return the value with each tensor in it, however deep, turned into a NumPy array."""
+    """Return the value with each tensor in it, however deep, turned into a NumPy array.
+
+    Raises:
+        TypeError: there is a NumPy array in it; no check could tell it from a tensor afterwards.
+    """
     import torch
 
     if isinstance(value, torch.Tensor):
-        return value.detach().cpu().resolve_conj().numpy().copy()
+        return value.detach().cpu().resolve_conj().resolve_neg().numpy().copy()
+    if is_array(value):
+        raise TypeError("it returned a NumPy array where a tensor is asked for; torch.from_numpy makes one of it")
     if type(value) in (list, tuple):
         return type(value)(to_plain(one) for one in value)
     if type(value) is dict:
@@ -51,40 +81,72 @@ def to_plain(value: Any) -> Any:
 def refuse_changes(handed: Any, kept: Any, returned: Any) -> None:
     """Compare what the answer was handed with a copy from before the call.
 
+    Args:
+        handed: the arguments, tensors among them, after the call.
+        kept: a deep copy of them from before it.
+        returned: what the answer returned, as a plain value.
+
     Raises:
         InputChanged: they differ.
     """
-    for now, before in zip(_leaves(handed), _leaves(kept), strict=True):
+    for now, before in zip(handed, kept, strict=True):
         if not _same(now, before):
             raise InputChanged(show_value(to_plain(now)), returned)
-
-
-def _leaves(value: Any) -> list[Any]:
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list | tuple):
-        return [len(value), *(leaf for one in value for leaf in _leaves(one))]
-    return [value]
 
 
 def _same(now: Any, before: Any) -> bool:
     import torch
 
     if isinstance(before, torch.Tensor):
-        return isinstance(now, torch.Tensor) and now.dtype == before.dtype and torch.equal(now, before)
+        return isinstance(now, torch.Tensor) and now.dtype == before.dtype and _same_numbers(now, before)
+    if type(now) is not type(before):
+        return False
+    if isinstance(before, list | tuple):
+        return len(now) == len(before) and all(_same(one, other) for one, other in zip(now, before, strict=True))
+    if isinstance(before, dict):
+        return list(now) == list(before) and all(_same(now[key], before[key]) for key in before)
     return now is before or now == before
 
 
-def show_value(value: Any) -> str:
-    """Return the value as one line, arrays as tensors."""
+def _same_numbers(now: Any, before: Any) -> bool:
+    import torch
+
+    if torch.equal(now, before):
+        return True
+    # Not a number is not equal to itself, but may have been there before.
+    return now.shape == before.shape and bool(((now == before) | ((now != now) & (before != before))).all())
+
+
+def is_array(value: Any) -> bool:
+    """Return whether it is a NumPy array, without importing NumPy."""
+    return type(value).__module__ == "numpy" and type(value).__name__ == "ndarray"
+
+
+def show_value(value: Any, arrays: str = "tensor") -> str:
+    """Return the value as one line, arrays as a student would type them.
+
+    >>> import numpy as np
+    >>> show_value([np.array([0.5, 1.0], dtype="float32"), "a"])
+    "[tensor([0.5, 1. ]), 'a']"
+    """
+    if is_array(value):
+        return _show_array(value, arrays)
+    if type(value) is list:
+        return f"[{', '.join(show_value(one, arrays) for one in value)}]"
+    if type(value) is tuple:
+        return f"({', '.join(show_value(one, arrays) for one in value)}{',' if len(value) == 1 else ''})"
+    if type(value) is dict:
+        return f"{{{', '.join(f'{key!r}: {show_value(one, arrays)}' for key, one in value.items())}}}"
+    return repr(value)
+
+
+def _show_array(value: Any, arrays: str) -> str:
     import numpy as np
 
-    if isinstance(value, np.ndarray):
-        numbers = np.array2string(value, separator=", ", precision=4, threshold=64, max_line_width=10**6)
-        return f"tensor({' '.join(numbers.split())})"
-    if isinstance(value, list | tuple):
-        inside = ", ".join(show_value(one) for one in value)
-        return f"[{inside}]" if isinstance(value, list) else f"({inside}{',' if len(value) == 1 else ''})"
-    if isinstance(value, dict):
-        return f"{{{', '.join(f'{key!r}: {show_value(one)}' for key, one in value.items())}}}"
-    return repr(value)
+    numbers = np.array2string(value, separator=", ", precision=4, threshold=_AT_LENGTH, max_line_width=10**6)
+    shown = " ".join(numbers.split()).replace("[ ", "[")
+    if value.size == 0 and value.ndim > 1:
+        shown += f", size={value.shape}" if arrays == "tensor" else f", shape={value.shape}"
+    if arrays == "tensor" and str(value.dtype) not in _NEEDS_NO_DTYPE:
+        shown += f", dtype=torch.{value.dtype}"
+    return f"{arrays}({shown})"
