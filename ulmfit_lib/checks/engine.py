@@ -75,23 +75,32 @@ def _wrong_signature(exercise: Exercise, function: Callable[..., Any]) -> Failur
         signature = inspect.signature(function)
     except (TypeError, ValueError):
         return None  # some built-ins have none; calling them will tell
-    wanted = _given(exercise)
-    try:
-        signature.bind(*range(wanted))
-    except TypeError:
-        arguments = "1 argument" if wanted == 1 else f"{wanted} arguments"
-        problem = f"{exercise.name}{signature} cannot be called with {arguments}: keep the first line as it was given."
-        return Failure("callable", problem)
-    return None
+    fewest, most = _given(exercise)
+    if any(_can_take(signature, n) for n in range(fewest, most + 1)):
+        return None
+    arguments = "1 argument" if most == 1 else f"{most} arguments"
+    problem = f"{exercise.name}{signature} cannot be called with {arguments}: keep the first line as it was given."
+    return Failure("callable", problem)
 
 
-def _given(exercise: Exercise) -> int:
-    """Return how many arguments the answer must take; an adapter may make them of more or fewer plain ones."""
+def _given(exercise: Exercise) -> tuple[int, int]:
+    """Return how many arguments at least and at most the answer is called with.
+
+    An adapter may make them of more or fewer plain ones; there the reference tells.
+    """
     if not exercise.adapter:
-        return len(exercise.examples[0])
+        return len(exercise.examples[0]), len(exercise.examples[0])
     parameters = inspect.signature(exercise.reference).parameters.values()
     by_place = [one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
-    return sum(one.default is one.empty for one in by_place)
+    return sum(one.default is one.empty for one in by_place), len(by_place)
+
+
+def _can_take(signature: inspect.Signature, n: int) -> bool:
+    try:
+        signature.bind(*range(n))
+    except TypeError:
+        return False
+    return True
 
 
 def _call_text(exercise: Exercise, args: Args) -> str:
