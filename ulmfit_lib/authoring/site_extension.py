@@ -4,6 +4,8 @@
   cannot be converted is a warning, and warnings are errors.
 - A picture stored in a notebook (see `ulmfit_lib.pictures`) is put into the page as inline SVG, so that its ink
   takes the colour of the text around it, light or dark.
+- The questions of a chapter get a form that `course.js` can work with (see `quizzes`), and each page of some length
+  says how long it takes to read.
 - The small defects of the theme that every page would share are mended: see `mend_theme`.
 """
 
@@ -19,6 +21,7 @@ from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 from sphinx.writers.html5 import HTML5Translator
 
+from ulmfit_lib.authoring.quizzes import mark_up
 from ulmfit_lib.pictures import inline_pictures
 
 logger = logging.getLogger(__name__)
@@ -28,6 +31,11 @@ _SYNONYMS = {r"\dots": r"\ldots", r"\dotsc": r"\ldots", r"\dotsb": r"\cdots", r"
 _SYNONYM = re.compile("|".join(re.escape(name) + r"(?![A-Za-z])" for name in _SYNONYMS))
 _SEARCH_BUTTON = re.compile(r'(<button class="[^"]*search-button-field[^>]*?) aria-label="Search"')
 _THEME_ICON = re.compile(r'(<i class="theme-switch [^>]*?)\s+title="[^"]*"')
+
+_NOT_PROSE = re.compile(r"<(svg|pre|script|style|table)\b.*?</\1>", re.DOTALL)
+_CHAPTER = re.compile(r"book/\d\d_")
+WORDS_A_MINUTE, CODE_LINES_A_MINUTE = 200, 20  # unhurried reading of prose, and of code that one follows
+_LOOKED_UP_NOT_READ = ("book/index", "book/glossary", "book/references")
 
 _ROOT_PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -81,10 +89,32 @@ def visit_math_block(translator: HTML5Translator, node: nodes.math_block) -> Non
     raise nodes.SkipNode
 
 
+def reading_minutes(body: str) -> int:
+    """Estimate how many minutes the HTML of a page takes to read, code included, at least one.
+
+    >>> reading_minutes("<p>" + "word " * 800 + "</p>")
+    4
+    """
+    code = sum(block.count("\n") for block in re.findall(r"<pre>.*?</pre>", body, re.DOTALL))
+    words = len(re.sub(r"<[^>]+>", " ", _NOT_PROSE.sub(" ", body)).split())
+    return max(1, round(words / WORDS_A_MINUTE + code / CODE_LINES_A_MINUTE))
+
+
+def add_reading_time(body: str, page: str) -> str:
+    """Write under the title of a page how long it takes to read; mark chapters, whose progress the browser keeps."""
+    if not page.startswith("book/") or page in _LOOKED_UP_NOT_READ:
+        return body
+    minutes = reading_minutes(body)
+    chapter = f' data-chapter data-page="{page}"' if _CHAPTER.match(page) else ""
+    line = f'<p class="chapter-line"{chapter}>About {minutes} minute{"s" * (minutes != 1)} to read</p>'
+    return body.replace("</h1>", f"</h1>\n{line}", 1)
+
+
 def mend_body(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document) -> None:
-    """Put the pictures of a page inline, and leave no header of a table without a text."""
+    """Put the pictures of a page inline, mark up its questions, and leave no header of a table without a text."""
     if "body" in context:
-        context["body"] = inline_pictures(context["body"]).replace("<th></th>", "<td></td>")
+        body = inline_pictures(context["body"]).replace("<th></th>", "<td></td>")
+        context["body"] = add_reading_time(mark_up(body), pagename)
 
 
 def mend_theme(page: str) -> str:
