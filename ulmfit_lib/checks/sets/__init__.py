@@ -19,6 +19,18 @@ _SETS = {
         "translate_ids",
     ),
     "04_streams": ("streams", "concat_documents batch_length mini_streams lm_batches reads in_direction"),
+    "06_fine_tuning": (
+        "fine_tuning",
+        "match_embeddings freeze_to count_trainable one_cycle resume_position encoder_state",
+    ),
+    "08_classifier_batches": (
+        "classifier_batches",
+        "pad_batch padding_waste sorted_batches shuffled_batches token_budget_batches restore_order masked_mean",
+    ),
+    "10_gradual_unfreezing": (
+        "gradual_unfreezing",
+        "parameter_groups discriminative_lrs slanted_triangular unfreezing_plan rates_at",
+    ),
 }
 SLUGS = tuple(_SETS)
 EXERCISE_NAMES = {name: slug for slug, (_, names) in _SETS.items() for name in names.split()}
