@@ -6,6 +6,6 @@ of the names is that of `ulmfit --help`.
 
 from ulmfit_lib.commands.app import app
 
-from ulmfit_lib.commands import doctor, run  # isort: skip
+from ulmfit_lib.commands import doctor, run, pack, pretrain  # isort: skip
 
-__all__ = ["app", "doctor", "run"]
+__all__ = ["app", "doctor", "pack", "pretrain", "run"]

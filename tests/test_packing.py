@@ -1,0 +1,100 @@
+"""A packed corpus: what goes in comes out, and what was altered is named."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ulmfit_lib import packing
+from ulmfit_lib.errors import ArtifactError, ConfigError
+from ulmfit_lib.packing import Packer, unpack
+from ulmfit_lib.vocab import Vocab, count_tokens, make_vocab
+
+DOCS = [["xxbos", "the", "film", "is", "good"], ["xxbos", "the", "end"], []]
+
+
+def packed(tmp_path, **options):
+    packer = Packer("toy")
+    for doc, label in zip(DOCS, ["pos", "neg", None], strict=True):
+        packer.add("train", doc, label)
+    packer.add("test", ["the", "zyzzyva"], "neg")
+    return packer.write(tmp_path / "toy", min_freq=1, **options)
+
+
+def test_what_goes_in_comes_out(tmp_path):
+    found = unpack(packed(tmp_path, origin={"sha256": "ab"}))
+    assert found.name == "toy"
+    assert found.origin == {"sha256": "ab"}
+    train = found.parts["train"]
+    assert [found.vocab.denumericalize(doc.tolist()) for doc in train.docs] == DOCS
+    assert [found.label_names[n] if n >= 0 else None for n in train.labels] == ["pos", "neg", None]
+    assert found.vocab.denumericalize(found.parts["test"].docs[0].tolist()) == ["the", "xxunk"]
+
+
+def test_the_vocabulary_is_the_one_of_the_counted_parts(tmp_path):
+    assert unpack(packed(tmp_path)).vocab.tokens == make_vocab(count_tokens(DOCS), min_freq=1)
+
+
+def test_ids_take_two_bytes_where_they_fit(tmp_path):
+    assert unpack(packed(tmp_path)).parts["train"].docs[0].dtype == np.uint16
+    packer = Packer("large", Vocab(["xxunk", *(f"w{i}" for i in range(1 << 16))]))
+    packer.add("train", ["w65535"])
+    assert unpack(packer.write(tmp_path / "large")).parts["train"].docs[0].tolist() == [1 << 16]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.lists(st.sampled_from("abcdefg"), max_size=9), min_size=1, max_size=12), st.integers(1, 8))
+def test_pieces_hold_the_documents_in_order(tmp_path_factory, docs, most):
+    folder, before = tmp_path_factory.mktemp("pieces") / "c", packing.TOKENS_A_PIECE
+    packer = Packer("pieces", Vocab(["xxunk", *"abcdefg"]))
+    for doc in docs:
+        packer.add("train", doc)
+    packing.TOKENS_A_PIECE = most
+    try:
+        packer.write(folder)
+    finally:
+        packing.TOKENS_A_PIECE = before
+    found = unpack(folder)
+    assert [found.vocab.denumericalize(doc.tolist()) for doc in found.parts["train"].docs] == docs
+    index = json.loads((folder / "packed.json").read_text())
+    for piece in index["parts"]["train"]:
+        assert piece["tokens"] <= most or piece["docs"] == 1
+
+
+def test_only_as_many_pieces_as_wanted_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(packing, "TOKENS_A_PIECE", 5)
+    assert len(unpack(packed(tmp_path), parts=["train"], most_pieces=1).parts["train"].docs) == 1
+
+
+@pytest.mark.parametrize("how", ["cut", "alter", "remove"])
+def test_a_damaged_piece_is_named(tmp_path, how):
+    folder = packed(tmp_path)
+    piece = folder / "train-000.ids.xz"
+    data = piece.read_bytes()
+    if how == "remove":
+        piece.unlink()
+    else:
+        piece.write_bytes(data[:-7] if how == "cut" else data[:30] + bytes([data[30] ^ 1]) + data[31:])
+    with pytest.raises(ArtifactError, match=r"train-000\.ids\.xz.*(missing|altered)"):
+        unpack(folder)
+
+
+def test_a_damaged_vocabulary_or_index_is_named(tmp_path):
+    folder = packed(tmp_path)
+    (folder / "vocab.json").write_text('{"tokens": ["xxunk"]}')
+    with pytest.raises(ArtifactError, match="vocabulary was altered"):
+        unpack(folder)
+    (folder / "packed.json").write_text('{"format": 1, "na')
+    with pytest.raises(ArtifactError, match="damaged"):
+        unpack(folder)
+    with pytest.raises(ArtifactError, match="no packed corpus"):
+        unpack(tmp_path / "nowhere")
+
+
+def test_parts_that_are_not_there_are_named(tmp_path):
+    with pytest.raises(ArtifactError, match="no part 'valid'; it has train, test"):
+        unpack(packed(tmp_path), parts=["valid"])
+    with pytest.raises(ConfigError, match="no part 'unsup'"):
+        Packer("empty").write(tmp_path / "x", count=["unsup"])
