@@ -15,7 +15,9 @@ from ulmfit_lib.checks.adapters import InputChanged, find_adapter, find_shower
 from ulmfit_lib.checks.adapters.tensors import is_array
 from ulmfit_lib.checks.compare import first_difference, form_difference, show, wrong_shape, wrong_type
 from ulmfit_lib.checks.exercise import Args, Exercise, Mistake
+from ulmfit_lib.checks.forbidden import refusal, used_by
 from ulmfit_lib.checks.result import CheckResult, Failure
+from ulmfit_lib.checks.stand_in import NoAnswer, RaisedElsewhere, StandIn
 
 N_RANDOM = 100  # random inputs that an answer is tried on
 _OUR_CODE = str(Path(__file__).resolve().parent.parent)
@@ -52,10 +54,10 @@ def run_check(
     if failure := _before_any_call(exercise, function):
         return result(failure)
     found = first_wrong(exercise, function, [*exercise.examples, *random_inputs(exercise, seed, n_random)])
-    if found is None or found.failure.kind == "defined":
+    if found is None or found.failure.kind in ("defined", "lost"):
         return result(found and found.failure)
     smaller = _smallest_wrong_input(exercise, function, n_random)
-    wrong = min([w for w in (smaller, found) if w], key=lambda w: len(repr(w.arguments)))
+    wrong = min([w for w in (smaller, found) if w and w.failure.kind != "lost"], key=lambda w: len(repr(w.arguments)))
     return result(_with_cause(exercise, function, wrong))
 
 
@@ -67,6 +69,8 @@ def _before_any_call(exercise: Exercise, function: Callable[..., Any] | None) ->
     module = getattr(function, "__module__", None) or ""
     if module.split(".")[0] in ("ulmfit_lib", "fastai", "torch") and not module.startswith("ulmfit_lib.checks"):
         return Failure("copied", f"This is {module}'s own. Compare yours with it, but write yours: that is the fun.")
+    if name := used_by(function, exercise.name):
+        return Failure("copied", refusal(name))
     return _wrong_signature(exercise, function)
 
 
@@ -116,6 +120,8 @@ def call_answer(exercise: Exercise, function: Callable[..., Any], args: Args) ->
         InputChanged: the answer changed its arguments. Whatever the answer raises goes through.
     """
     handed = deepcopy(args)
+    if isinstance(function, StandIn):
+        return function.answer(handed)
     if exercise.adapter:
         return find_adapter(exercise.adapter)(function, handed)
     returned = function(*handed)
@@ -146,8 +152,11 @@ def _try_call(exercise: Exercise, function: Callable[..., Any], args: Args) -> N
     except NotImplementedError as error:
         message = str(error) or "write it, and run its cell."
         raise Wrong(args, Failure("defined", f"{exercise.name} is not written yet: {message}")) from None
+    except NoAnswer as error:
+        raise wrong("lost", f"It gave no answer: {error}.", expected=show(expected, arrays)) from None
     except Exception as error:
-        raised = f"{type(error).__name__}: {_one_line(error)}{_line_of(error)}"
+        kind = error.kind if isinstance(error, RaisedElsewhere) else type(error).__name__
+        raised = f"{kind}: {_one_line(error)}{_line_of(error)}"
         raise wrong("runs", "It raised an error.", returned=raised, expected=show(expected, arrays)) from None
     returned = show(got, arrays)
     # An example of what was expected would mislead where the numbers are drawn at random.
@@ -275,7 +284,7 @@ def _outcome(exercise: Exercise, function: Callable[..., Any], args: Args) -> tu
     except InputChanged as change:
         return "changed", (change.now, change.returned)
     except Exception as error:
-        return "raised", type(error).__name__
+        return "raised", error.kind if isinstance(error, RaisedElsewhere) else type(error).__name__
 
 
 def _same(one: tuple[str, Any], other: tuple[str, Any]) -> bool:

@@ -14,8 +14,8 @@ class Failure:
     """The smallest call that went wrong.
 
     Args:
-        kind: which step of the check it was: "defined", "callable", "runs", "type", "value", "property", "input" or
-            "copied".
+        kind: which step of the check it was: "defined", "callable", "runs", "type", "value", "property", "input",
+            "copied", or "lost" (where it runs elsewhere and does not answer any more).
         problem: one sentence.
         called: the call, as it would be typed; empty where nothing was called.
         returned: what came back, or what was raised.

@@ -1,0 +1,80 @@
+"""Calls that would be the answer itself, exercise by exercise: refused where an answer makes them, and said kindly.
+
+One place says what they are. It holds names alone, so that it may lie in the sandbox beside a student's code.
+"""
+
+import ast
+import contextlib
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator
+from typing import Any
+
+#: Exercise -> dotted names that do the whole of it.
+FORBIDDEN: dict[str, tuple[str, ...]] = {
+    "lstm_cell": ("torch.nn.LSTMCell", "torch.nn.LSTM", "torch.lstm_cell", "torch.lstm", "torch._VF.lstm_cell"),
+}
+
+
+class Refused(Exception):
+    """An answer made a call that would be the answer itself."""
+
+
+def refusal(name: str) -> str:
+    """Return what a student reads who used it."""
+    return f"{name} does the whole of this exercise. Compare yours with it, but write yours: that is the fun."
+
+
+def named_in(tree: ast.AST, exercise: str) -> str:
+    """Return the forbidden name that a student's code speaks of, or nothing.
+
+    >>> named_in(ast.parse("cell = torch.nn.LSTMCell(2, 3)"), "lstm_cell")
+    'torch.nn.LSTMCell'
+    >>> named_in(ast.parse("def lstm_cell(x): return x"), "lstm_cell")
+    ''
+    """
+    lasts = {name.rpartition(".")[2]: name for name in reversed(FORBIDDEN.get(exercise, ()))}
+    for node in ast.walk(tree) if lasts else ():
+        found = ""
+        if isinstance(node, ast.Attribute):
+            found = node.attr
+        elif isinstance(node, ast.ImportFrom):
+            found = next((alias.name for alias in node.names if alias.name in lasts), "")
+        if found in lasts:
+            return lasts[found]
+    return ""
+
+
+def used_by(function: Callable[..., Any], exercise: str) -> str:
+    """Return the forbidden name that stands in a function's source, or nothing; its helpers are not looked at."""
+    if exercise not in FORBIDDEN:
+        return ""
+    try:
+        return named_in(ast.parse(textwrap.dedent(inspect.getsource(function))), exercise)
+    except (OSError, TypeError, SyntaxError):
+        return ""
+
+
+@contextlib.contextmanager
+def watched(exercise: str) -> Iterator[None]:
+    """Let torch refuse, inside the block, the calls that would be the answer.
+
+    Raises:
+        Refused: an answer made one, under whatever name it has it.
+    """
+    if exercise not in FORBIDDEN:
+        yield
+        return
+    from torch.overrides import TorchFunctionMode
+
+    lasts = {name.rpartition(".")[2]: name for name in FORBIDDEN[exercise]}
+
+    class Watch(TorchFunctionMode):
+        def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            name = getattr(function, "__name__", "").partition(".")[0]
+            if name in lasts:
+                raise Refused(refusal(lasts[name]))
+            return function(*args, **(kwargs or {}))
+
+    with Watch():
+        yield
