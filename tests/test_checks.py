@@ -286,7 +286,7 @@ def test_long_arrays_are_shown_with_their_shape():
     import numpy as np
 
     shown = show(np.arange(60.0).reshape(3, 20), "tensor")
-    assert shown.startswith("tensor of shape (3, 20), which begins [[0., 1., 2.,")
+    assert shown.startswith("tensor of shape (3, 20), which begins [[0.0, 1.0, 2.0,")
     assert len(shown) < 200
     assert show(np.array([[1, 2]])) == "array([[1, 2]])"
     assert show([np.array([0.5])], "tensor") == "[tensor([0.5], dtype=torch.float64)]"
@@ -336,24 +336,24 @@ def double(x):
             lambda x: (2 * x)[None],
             "type",
             "It returned a tensor of shape (1, 2) instead of (2,).",
-            "tensor([[2., 4.]])",
+            "tensor([[2.0, 4.0]])",
             "",
         ),
         (
             lambda x: 2 * x.double(),
             "type",
             "It returned a tensor of dtype torch.float64 instead of torch.float32.",
-            "tensor([2., 4.], dtype=torch.float64)",
+            "tensor([2.0, 4.0], dtype=torch.float64)",
             "",
         ),
         (
             lambda x: x * x + 1,
             "value",
             "It returned another value than expected.",
-            "tensor([2., 5.])",
+            "tensor([2.0, 5.0])",
             "at [1]: 5.0 instead of 4.0",
         ),
-        (lambda x: x.mul_(2), "input", "It changed its input. Work on a copy.", "tensor([2., 4.])", "now {}"),
+        (lambda x: x.mul_(2), "input", "It changed its input. Work on a copy.", "tensor([2.0, 4.0])", "now {}"),
         (
             lambda x: (2 * x).numpy(),
             "runs",
@@ -366,9 +366,9 @@ def double(x):
 def test_messages_speak_of_tensors(answer, kind, problem, returned, differs):
     failure = run_check(tensor_exercise(double), answer, n_random=0).failure
     assert (failure.kind, failure.problem, failure.returned) == (kind, problem, returned)
-    assert failure.called == "double(tensor([1., 2.]))"
-    assert failure.expected == ("" if kind == "input" else "tensor([2., 4.])")
-    assert failure.differs == differs.format("tensor([2., 4.])")
+    assert failure.called == "double(tensor([1.0, 2.0]))"
+    assert failure.expected == ("" if kind == "input" else "tensor([2.0, 4.0])")
+    assert failure.differs == differs.format("tensor([2.0, 4.0])")
 
 
 def test_a_tensor_in_place_of_a_number_or_a_list():
@@ -415,7 +415,7 @@ def test_changes_of_the_input_are_seen_however_deep_and_nan_is_no_change():
         return items[0]
 
     assert call(looks, args) == 1.0
-    for answer, now in ((pops, "[]"), (adds, "{'a': tensor([3])}"), (replaces, "[tensor([0., 0.])]")):
+    for answer, now in ((pops, "[]"), (adds, "{'a': tensor([3])}"), (replaces, "[tensor([0.0, 0.0])]")):
         with pytest.raises(InputChanged) as caught:
             call(answer, args)
         assert caught.value.now == now

@@ -137,12 +137,17 @@ def _try_call(exercise: Exercise, function: Callable[..., Any], args: Args) -> N
     arguments in place spoils nothing.
     """
     expected = call_answer(exercise, exercise.reference, args)
-    called = _call_text(exercise, args)
     # Adapters turn the tensors that a student works with into arrays.
     arrays = "tensor" if exercise.adapter else "array"
 
-    def wrong(kind: str, problem: str, **parts: str) -> Wrong:
-        return Wrong(args, Failure(kind, problem, called=called, **parts))
+    def wrong(kind: str, problem: str, with_expected: bool = True, **parts: str) -> Wrong:
+        # To show values takes longer than to compare them, so nothing is shown before something is wrong.
+        if "returned" not in parts:
+            parts["returned"] = show(got, arrays)
+        # Where numbers are drawn at random, an example of what was expected would mislead.
+        if with_expected and not exercise.random:
+            parts["expected"] = show(expected, arrays)
+        return Wrong(args, Failure(kind, problem, called=_call_text(exercise, args), **parts))
 
     changed = None
     try:
@@ -157,25 +162,22 @@ def _try_call(exercise: Exercise, function: Callable[..., Any], args: Args) -> N
     except Exception as error:
         kind = error.kind if isinstance(error, RaisedElsewhere) else type(error).__name__
         raised = f"{kind}: {_one_line(error)}{_line_of(error)}"
-        raise wrong("runs", "It raised an error.", returned=raised, expected=show(expected, arrays)) from None
-    returned = show(got, arrays)
-    # An example of what was expected would mislead where the numbers are drawn at random.
-    parts = {"returned": returned} if exercise.random else {"returned": returned, "expected": show(expected, arrays)}
+        raise wrong("runs", "It raised an error.", returned=raised) from None
     if mismatch := wrong_type(got, expected, arrays):
-        raise wrong("type", f"It returned {mismatch}.{_type_help(got, expected, arrays)}", **parts)
+        raise wrong("type", f"It returned {mismatch}.{_type_help(got, expected, arrays)}")
     if mismatch := wrong_shape(got, expected, arrays):
-        raise wrong("type", f"It returned {mismatch}.", **parts)
+        raise wrong("type", f"It returned {mismatch}.")
     compare = form_difference if exercise.random else first_difference
     if difference := compare(got, expected, exercise.tolerance, arrays):
-        kind, problem = "value", "It returned another value than expected."
         if exercise.random:
-            kind, problem = "type", "It returned a value of another form than expected."
-        raise wrong(kind, problem, **parts, differs=difference)
+            raise wrong("type", "It returned a value of another form than expected.", differs=difference)
+        raise wrong("value", "It returned another value than expected.", differs=difference)
     for prop in exercise.properties:
         if not prop.holds(deepcopy(args), got):
-            raise wrong("property", f"For every right answer, {prop.says}; not here.", returned=returned)
+            raise wrong("property", f"For every right answer, {prop.says}; not here.", with_expected=False)
     if changed is not None:
-        raise wrong("input", "It changed its input. Work on a copy.", returned=returned, differs=f"now {changed}")
+        problem = "It changed its input. Work on a copy."
+        raise wrong("input", problem, with_expected=False, differs=f"now {changed}")
 
 
 def _type_help(got: Any, expected: Any, arrays: str) -> str:
