@@ -158,7 +158,7 @@ def _try_call(exercise: Exercise, function: Callable[..., Any], args: Args) -> N
         message = str(error) or "write it, and run its cell."
         raise Wrong(args, Failure("defined", f"{exercise.name} is not written yet: {message}")) from None
     except NoAnswer as error:
-        raise wrong("lost", f"It gave no answer: {error}.", expected=show(expected, arrays)) from None
+        raise wrong("lost", f"It gave no answer: {error}.", returned="") from None
     except Exception as error:
         kind = error.kind if isinstance(error, RaisedElsewhere) else type(error).__name__
         raised = f"{kind}: {_one_line(error)}{_line_of(error)}"
