@@ -1,0 +1,172 @@
+"""The values-only checker: marks a submission from the plain values that its functions return in the sandbox.
+
+References, inputs and expected values stay here; the walk and the comparison are the checks' own.
+"""
+
+import hashlib
+import inspect
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ulmfit_lib.checks import engine
+from ulmfit_lib.checks.exercise import Exercise, ProblemSet
+from ulmfit_lib.checks.forbidden import refusal
+from ulmfit_lib.checks.result import CheckResult, Failure
+from ulmfit_lib.checks.sets import problem_set
+from ulmfit_lib.grading.child import Lost
+from ulmfit_lib.grading.outcome import DONE, FAILED, FunctionMark, Outcome
+from ulmfit_lib.grading.sandbox import UNCONFINED, Sandbox, SandboxError, seconds_now
+from ulmfit_lib.grading.session import Answer, Session
+from ulmfit_lib.grading.stored import with_stored
+from ulmfit_lib.grading.submission import Cell, Release, Submission, SubmissionError, read
+
+FIRST_WITH_TORCH = 5
+_NEVER_TORCH = ("08_classifier_batches",)
+N_RANDOM = 100
+
+
+def uses_torch(slug: str) -> bool:
+    """Whether answers of this set may use torch."""
+    number = slug.partition("_")[0]
+    return number.isdigit() and int(number) >= FIRST_WITH_TORCH and slug not in _NEVER_TORCH
+
+
+def mark(
+    path: Path, *, student: str, answers: ProblemSet, release: Release, sandbox: Sandbox, seed: int | str
+) -> Outcome:
+    """Mark a submission; whatever is wrong with it is in the outcome, not raised.
+
+    Args:
+        path: of the notebook.
+        student: whose it is.
+        answers: the problem set that it answers.
+        release: the notebook that students were given.
+        sandbox: where their code runs.
+        seed: of the random inputs; the same at a regrade.
+
+    Raises:
+        SandboxError: no student's code can be run at all.
+    """
+    began = seconds_now()
+    outcome = Outcome(student, answers.slug, way=sandbox.way, checks=fingerprint(answers.slug))
+    try:
+        outcome = replace(outcome, digest=_digest(path))
+        submission = read(path)
+        release.recognise(submission)
+        marks = mark_functions(submission, answers.exercises, release, sandbox, seed)
+    except SandboxError:
+        raise
+    except (SubmissionError, OSError) as error:
+        return replace(outcome, status=FAILED, reason=str(error), seconds=seconds_now() - began)
+    except Exception as error:  # a fault of ours: the class goes on, and this one is marked by hand
+        reason = f"the grader failed ({type(error).__name__}: {str(error)[:200]}); mark it by hand and report this"
+        return replace(outcome, status=FAILED, reason=reason, seconds=seconds_now() - began)
+    notes = _notes(submission, release, outcome.way)
+    return replace(outcome, status=DONE, functions=marks, notes=notes, seconds=seconds_now() - began)
+
+
+def mark_functions(
+    submission: Submission, exercises: Iterable[Exercise], release: Release, sandbox: Sandbox, seed: int | str
+) -> list[FunctionMark]:
+    """Return the mark of each function of a submission that was read."""
+    running = [cell for cell in submission.cells if _runs(cell, release)]
+    cells = [{"source": cell.source, "released": release.is_unchanged(cell)} for cell in running]
+    with Session(sandbox, cells) as session:
+        marks = []
+        for exercise in exercises:
+            result = _check(exercise, session, running, seed)
+            failure = result.failure
+            marked = FunctionMark(
+                name=exercise.name,
+                points=float(result.points),
+                maximum=float(exercise.points),
+                message=str(result),
+                kind=failure.kind if failure else "",
+                mistake=failure.mistake if failure else "",
+            )
+            marks.append(with_stored(marked, submission, release))
+    return marks
+
+
+def _runs(cell: Cell, release: Release) -> bool:
+    """Code runs, and so does an answer whose cell was turned into text; the release's own tests do not."""
+    return (cell.kind == "code" or cell.grade_id in release.names) and not release.is_test(cell)
+
+
+def _check(exercise: Exercise, session: Session, cells: list[Cell], seed: int | str) -> CheckResult:
+    def failed(failure: Failure) -> CheckResult:
+        return CheckResult(exercise, failure, len(exercise.examples), N_RANDOM)
+
+    try:
+        said = session.ask({"do": "describe", "name": exercise.name}, session.limits.call)
+    except Lost as lost:
+        return failed(Failure("lost", f"It gave no answer: {lost}."))
+    if said.get("defined") is not True:
+        return failed(Failure("defined", _why_undefined(exercise, session, cells)))
+    if isinstance(said.get("refused"), str) and said["refused"]:
+        return failed(Failure("copied", refusal(said["refused"][:100])))
+    function: Any = Answer(session, exercise, said)
+    if said.get("none") is True:
+        function = None
+    elif said.get("callable") is not True:
+        function = _Shown(str(said.get("shown", ""))[:100])
+    return engine.run_check(exercise, function, seed=seed, n_random=N_RANDOM)
+
+
+def _why_undefined(exercise: Exercise, session: Session, cells: list[Cell]) -> str:
+    for number, problem in session.errors.items():
+        if cells[number].grade_id == exercise.name or f"def {exercise.name}(" in cells[number].source:
+            return f"There is no {exercise.name}, for its cell did not run: {problem}."
+    if not any(cell.grade_id == exercise.name for cell in cells):
+        return f"There is no {exercise.name}: its cell is missing. Copy it from a fresh release, and answer there."
+    return f"There is no {exercise.name}: its cell does not define it. Begin with def {exercise.name}(...)."
+
+
+class _Shown:
+    """Something that is no function, as the student's process showed it."""
+
+    def __init__(self, shown: str) -> None:
+        self._shown = shown
+
+    def __repr__(self) -> str:
+        return self._shown
+
+
+def _notes(submission: Submission, release: Release, way: str) -> list[str]:
+    notes = list(submission.notes)
+    present = [cell.grade_id for cell in submission.cells]
+    for name in release.tests:
+        if name not in present:
+            notes.append(f"The cell {name} was missing; it was put back.")
+    for name in release.sources:
+        if present.count(name) > 1:
+            notes.append(f"The cell {name} is there {present.count(name)} times; they all ran, the last one counts.")
+    if way == UNCONFINED:
+        notes.append("Marked unconfined: on this machine no sandbox could be had.")
+    return notes
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+@cache
+def fingerprint(slug: str) -> str:
+    """Return what changes when a check of this set, its reference or the way of checking changes."""
+    exercises = problem_set(slug).exercises
+    checks = Path(engine.__file__).parent
+    module = inspect.getmodule(exercises[0].inputs).__name__.rpartition(".")[2]
+    files = {*checks.glob("*.py"), *checks.glob("adapters/*.py"), *Path(__file__).parent.glob("confined/*.py")}
+    files |= {*checks.glob(f"sets/{module}*.py"), *checks.glob(f"mistakes/{module}*.py")}
+    files |= {Path(inspect.getsourcefile(inspect.unwrap(exercise.reference))) for exercise in exercises}
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]

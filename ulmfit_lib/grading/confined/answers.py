@@ -1,0 +1,157 @@
+"""The end of the line: runs a student's cells, and calls one function of theirs at a time when it is asked to.
+
+It is asked over a socket and answers with plain values. It knows no expected value, so nothing that a student's code
+does to it can earn a point.
+"""
+
+import ast
+import contextlib
+import inspect
+import os
+import socket
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from . import wire
+from .cells import as_python, needed
+
+_LONGEST_TEXT = 400
+
+
+class Answers:
+    """A student's notebook while it is marked.
+
+    Args:
+        there: the socket to the grader.
+    """
+
+    def __init__(self, there: socket.socket) -> None:
+        self._there = there
+        self._cells: list[dict[str, Any]] = []
+        self._names: dict[str, Any] = {"__name__": "__main__", "display": lambda *_, **__: None}
+
+    def serve(self) -> None:
+        """Answer until the grader hangs up."""
+        while message := self._receive():
+            reply = getattr(self, f"_do_{message['do']}")(message)
+            reply["n"] = message["n"]
+            try:
+                data = wire.pack(reply)
+            except (wire.BadMessage, RecursionError, MemoryError):
+                data = wire.pack({"n": message["n"], "raised": ["ValueError", "it gave back more than 8 MB", ""]})
+            self._there.sendall(data)
+
+    def _receive(self) -> dict[str, Any] | None:
+        header = self._exactly(wire.HEADER.size)
+        return wire.unpack(self._exactly(*wire.HEADER.unpack(header))) if header else None
+
+    def _exactly(self, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            more = self._there.recv(size - len(data))
+            if not more:
+                return b""
+            data += more
+        return data
+
+    def _do_look(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Take the cells, and say which of them have to run."""
+        self._cells = message["cells"]
+        return {"runs": needed(self._cells)}
+
+    def _do_cell(self, message: dict[str, Any]) -> dict[str, Any]:
+        number = message["number"]
+        try:
+            code = compile(as_python(self._cells[number]["source"]), f"<cell {number}>", "exec", dont_inherit=True)
+            exec(code, self._names)
+        except BaseException as error:  # exit() in a cell costs no more than that cell
+            return {"raised": _described(error)}
+        return {}
+
+    def _do_describe(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Say what a name stands for, so far as that can be said without calling it."""
+        from ulmfit_lib.checks.forbidden import named_in
+
+        name = message["name"]
+        if name not in self._names:
+            return {"defined": False}
+        value = self._names[name]
+        try:
+            parameters = [
+                [one.name, int(one.kind), one.default is not one.empty]
+                for one in inspect.signature(value).parameters.values()
+            ]
+        except (TypeError, ValueError):
+            parameters = None
+        try:
+            trees = [ast.parse(as_python(cell["source"])) for cell in self._cells if name in cell["source"]]
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            trees = []
+        return {
+            "defined": True,
+            "none": value is None or value is Ellipsis,
+            "callable": callable(value),
+            "shown": _text(lambda: repr(value)),
+            "module": _text(lambda: value.__module__ or ""),
+            "parameters": parameters,
+            "refused": next((found for tree in trees if (found := named_in(tree, name))), ""),
+        }
+
+    def _do_call(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Call a function, through its adapter if it has one."""
+        from ulmfit_lib.checks.adapters import InputChanged
+        from ulmfit_lib.checks.forbidden import watched
+
+        args = wire.decode(message["args"])
+        try:
+            adapter = _adapter(message["adapter"])
+            function = self._names[message["name"]]
+            with watched(message["name"]):
+                returned = adapter(function, args) if adapter else function(*args)
+            reply = {"returned": wire.encode(returned)}
+            if not adapter and (after := wire.encode(args)) != message["args"] and repr(after) != repr(message["args"]):
+                reply["after"] = after
+        except InputChanged as change:
+            return {"returned": wire.encode(change.returned), "now": str(change.now)[:_LONGEST_TEXT]}
+        except NotImplementedError as error:
+            return {"stub": _text(error.__str__)}
+        except BaseException as error:  # exit() in an answer costs no more than that call
+            return {"raised": _described(error)}
+        return reply
+
+
+def _adapter(name: str | None) -> Callable[..., Any] | None:
+    if not name:
+        return None
+    module, _, function = name.partition(".")
+    return getattr(import_module(f"ulmfit_lib.checks.adapters.{module}"), function)
+
+
+def _described(error: BaseException) -> list[str]:
+    """Return the class of an error, its text, and the line of the student's code where it arose."""
+    place, line = error.__traceback__, ""
+    while place is not None and not line:
+        code = place.tb_frame.f_code
+        if code.co_filename.startswith("<cell "):
+            number = place.tb_lineno - code.co_firstlineno + 1
+            line = f"line {number}" if code.co_name == "<module>" else f"line {number} of {code.co_name}"
+        place = place.tb_next
+    if isinstance(error, SyntaxError) and not line:
+        line = f"line {error.lineno}"
+    return [_text(lambda: type(error).__name__), _text(lambda: str(error)), line]
+
+
+def _text(say: Callable[[], Any]) -> str:
+    try:
+        return " ".join(str(say()).split())[:_LONGEST_TEXT]
+    except BaseException as error:
+        return f"(to show it raises {type(error).__name__})"
+
+
+def serve(descriptor: int) -> None:
+    """Serve a grader over the socket of that number, and end the process."""
+    there = socket.socket(fileno=descriptor)
+    with contextlib.suppress(OSError, wire.BadMessage):
+        Answers(there).serve()
+    os._exit(0)

@@ -1,0 +1,157 @@
+"""A submission while it is marked: its cells in a student's process, which is begun again where one is lost."""
+
+import inspect
+from typing import Any
+
+from ulmfit_lib.checks.adapters import InputChanged
+from ulmfit_lib.checks.compare import first_difference, show
+from ulmfit_lib.checks.exercise import Exercise
+from ulmfit_lib.checks.stand_in import NoAnswer, RaisedElsewhere, StandIn
+from ulmfit_lib.grading.child import Child, Lost
+from ulmfit_lib.grading.confined import wire
+from ulmfit_lib.grading.sandbox import Sandbox, seconds_now
+
+_SECONDS_TO_LOAD = 40.0  # all cells of a notebook together, with every new beginning
+
+
+class Session:
+    """The cells of one submission, in a process that is begun again when it is lost.
+
+    Args:
+        sandbox: where it runs.
+        cells: each with "source" and "released"; the test cells are not among them.
+    """
+
+    def __init__(self, sandbox: Sandbox, cells: list[dict[str, Any]]) -> None:
+        self.limits, self._sandbox, self._cells = sandbox.limits, sandbox, cells
+        self._child: Child | None = None
+        self._end = seconds_now() + sandbox.limits.submission
+        self._loading = 0.0
+        #: What went wrong in a cell, by its number.
+        self.errors: dict[int, str] = {}
+        self._left_out: set[int] = set()
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._child is not None:
+            self._child.close()
+
+    def ask(self, message: dict[str, Any], seconds: float) -> dict[str, Any]:
+        """Ask the student's process, which is begun and given the cells first if there is none.
+
+        Raises:
+            Lost: it does not answer; the next question begins a new one.
+        """
+        child = self._loaded()
+        return child.ask(message, min(seconds, self._seconds_left()))
+
+    def _seconds_left(self) -> float:
+        left = self._end - seconds_now()
+        if left <= 0:
+            raise Lost(f"the whole notebook took longer than {self.limits.submission:.0f} seconds")
+        return left
+
+    def _loaded(self) -> Child:
+        while self._child is None or not self._child.alive:
+            self._seconds_left()
+            began = seconds_now()
+            self._child = Child(self._sandbox, self._cells)
+            try:
+                for number, runs in enumerate(self._child.runs):
+                    if runs and number not in self._left_out:
+                        self._run_cell(number, self._loading + seconds_now() - began)
+            except Lost as lost:
+                self.errors[number] = str(lost)
+                self._left_out.add(number)
+            self._loading += seconds_now() - began
+        return self._child
+
+    def _run_cell(self, number: int, seconds: float) -> None:
+        if seconds > _SECONDS_TO_LOAD:
+            self.errors[number] = f"it was not run: the cells before it took {_SECONDS_TO_LOAD:.0f} seconds"
+            return
+        reply = self._child.ask({"do": "cell", "number": number}, self.limits.cell)
+        if "raised" in reply:
+            kind, text, line = texts(reply["raised"], 3)
+            self.errors[number] = f"it raised {kind}: {text}{f' ({line})' if line else ''}"
+
+
+def texts(value: Any, count: int) -> list[str]:
+    """Return a list of that many strings, whatever a reply holds."""
+    found = [str(one)[:400] for one in value if isinstance(one, str)] if isinstance(value, list) else []
+    return (found + [""] * count)[:count]
+
+
+class Answer(StandIn):
+    """A student's function, called in the session.
+
+    Args:
+        session: where it is.
+        exercise: what it answers.
+        description: what the student's process said about it.
+    """
+
+    def __init__(self, session: Session, exercise: Exercise, description: dict[str, Any]) -> None:
+        self._session, self._exercise = session, exercise
+        self._seconds = 0.0
+        self._lost = ""
+        self.__module__ = str(description.get("module", ""))[:200]
+        signature = _signature(description.get("parameters"))
+        if signature is not None:
+            self.__signature__ = signature
+
+    def answer(self, args: tuple[Any, ...]) -> Any:
+        """Call it; see `StandIn`. Once it is lost it stays lost, so that it costs one deadline and not a hundred."""
+        if self._lost:
+            raise NoAnswer(self._lost)
+        message = {"do": "call", "name": self._exercise.name, "adapter": self._exercise.adapter}
+        limits, began = self._session.limits, seconds_now()
+        try:
+            if self._seconds > limits.function:
+                raise Lost(f"all its calls together took longer than {limits.function:.0f} seconds")
+            reply = self._session.ask({**message, "args": wire.encode(args)}, limits.call)
+            return self._read(reply, args)
+        except (Lost, wire.BadMessage) as lost:
+            self._lost = str(lost)
+            raise NoAnswer(self._lost) from None
+        finally:
+            self._seconds += seconds_now() - began
+
+    def _read(self, reply: dict[str, Any], args: tuple[Any, ...]) -> Any:
+        if "stub" in reply:
+            raise NotImplementedError(str(reply["stub"])[:400])
+        if "raised" in reply:
+            kind, text, line = texts(reply["raised"], 3)
+            raise RaisedElsewhere(kind, f"{text} ({line})" if line else text)
+        if "returned" not in reply:
+            raise wire.BadMessage("its reply cannot be read")
+        returned = wire.decode(reply["returned"])
+        if "now" in reply:
+            raise InputChanged(str(reply["now"])[:400], returned)
+        if "after" in reply:
+            after = wire.decode(reply["after"])
+            if first_difference(after, args):
+                one = after[0] if isinstance(after, tuple) and len(after) == 1 else after
+                raise InputChanged(show(one), returned)
+        return returned
+
+
+def _signature(parameters: Any) -> inspect.Signature | None:
+    """Return the signature that the student's process described, or None if that makes no sense."""
+    try:
+        kinds = list(inspect.Parameter.POSITIONAL_ONLY.__class__)
+        return inspect.Signature(
+            [
+                inspect.Parameter(name, kinds[kind], default=_Default() if has_default else inspect.Parameter.empty)
+                for name, kind, has_default in parameters
+            ]
+        )
+    except (TypeError, ValueError, IndexError):
+        return None
+
+
+class _Default:
+    def __repr__(self) -> str:
+        return "..."
