@@ -60,7 +60,7 @@ PARTS = (
     ("exercise proofs", 3, ("tests/test_graders.py",)),
     ("attacks", 3, ("tests/test_attacks",)),
     ("kill and resume", 3, ("tests/test_resume",)),
-    ("browser and site", 4, ("tests/test_browser.py", "tests/test_site.py")),
+    ("browser and site", 4, ("tests/test_browser", "tests/test_site")),
     ("rest", 3, ("",)),
 )
 
@@ -84,3 +84,7 @@ def pytest_terminal_summary(terminalreporter) -> None:
     if kinds:
         listed = ", ".join(f"{count} for {kind}" for kind, count in sorted(kinds.items()))
         terminalreporter.write_line(f"skipped: {listed}")
+
+
+# Here, so that every file of tests has them; at the end, since that module needs what stands above.
+from site_browser import address, browser, visit  # noqa: E402, F401

@@ -11,7 +11,7 @@ from conftest import sandbox_works
 from filelock import FileLock
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from ulmfit_lib.authoring import notebook_form
+from ulmfit_lib.authoring import notebook_form, site_live
 from ulmfit_lib.pictures import house_style, show
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -97,6 +97,7 @@ def built_site(shared: Path) -> Path:
         if not (root / "built.txt").exists():
             shutil.rmtree(root, ignore_errors=True)
             root.mkdir()
+            site_live.pyodide()  # the build has no network, and must find it
             offline = ["bwrap", "--dev-bind", "/", "/", "--unshare-net"] if sandbox_works() else []
             command = [sys.executable, "-m", "ulmfit_lib.authoring.book", "--root", str(copy_of_book(root))]
             done = subprocess.run([*offline, *command], capture_output=True, encoding="utf-8")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import nbformat
 
-from ulmfit_lib.authoring import notebook_form, site_check
+from ulmfit_lib.authoring import notebook_form, site_check, site_live
 from ulmfit_lib.errors import ConfigError, UlmfitError
 from ulmfit_lib.files import swap_in
 
@@ -103,6 +103,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     size = sum(path.stat().st_size for path in page.parent.rglob("*") if path.is_file())
+    if (left_out := page.parent / "_static" / site_live.LEFT_OUT).exists():
+        print(f"live pieces left out: {left_out.read_text(encoding='utf-8')}")
     print(f"site: {page} ({size / 1e6:.1f} MB, built and verified in {time.perf_counter() - started:.1f} s)")
     return 0
 

@@ -6,6 +6,7 @@
   takes the colour of the text around it, light or dark.
 - The questions of a chapter get a form that `course.js` can work with (see `quizzes`), and each page of some length
   says how long it takes to read.
+- `{live}` puts a live piece into a page (see `site_live`); without Pyodide a sentence stands in its place.
 - The small defects of the theme that every page would share are mended: see `mend_theme`.
 """
 
@@ -18,9 +19,11 @@ from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.application import Sphinx
 from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
 from sphinx.util.math import get_node_equation_number
 from sphinx.writers.html5 import HTML5Translator
 
+from ulmfit_lib.authoring import site_live
 from ulmfit_lib.authoring.quizzes import mark_up
 from ulmfit_lib.pictures import inline_pictures
 
@@ -36,6 +39,9 @@ _NOT_PROSE = re.compile(r"<(svg|pre|script|style|table)\b.*?</\1>", re.DOTALL)
 _CHAPTER = re.compile(r"book/\d\d_")
 WORDS_A_MINUTE, CODE_LINES_A_MINUTE = 200, 20  # unhurried reading of prose, and of code that one follows
 _LOOKED_UP_NOT_READ = ("book/index", "book/glossary", "book/references")
+
+_LIVE_NOTE = "Here Python would run in your browser; that needs JavaScript."
+_LEFT_OUT_NOTE = "Here Python would run in your browser; this copy of the site was built without it."
 
 _ROOT_PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -110,10 +116,33 @@ def add_reading_time(body: str, page: str) -> str:
     return body.replace("</h1>", f"</h1>\n{line}", 1)
 
 
+class Live(SphinxDirective):
+    """A live piece: `{live} tokens`, `{live} stream` or `{live} padding`."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Return the place that `live.js` fills, with a sentence for readers without JavaScript."""
+        piece = self.arguments[0]
+        self.env.metadata[self.env.docname]["live"] = piece
+        html = f'<div class="live" data-piece="{piece}"><p class="live-note">{_LIVE_NOTE}</p></div>'
+        return [nodes.raw("", html, format="html")]
+
+
+def find_pyodide(app: Sphinx) -> None:
+    """Look whether the live pieces can run on this site."""
+    app.live_source, app.live_left_out = site_live.pyodide()
+
+
 def mend_body(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document) -> None:
     """Put the pictures of a page inline, mark up its questions, and leave no header of a table without a text."""
     if "body" in context:
         body = inline_pictures(context["body"]).replace("<th></th>", "<td></td>")
+        if app.env.metadata[pagename].get("live"):
+            if app.live_source:
+                app.add_js_file("live.js", defer="defer")
+            else:
+                body = body.replace(_LIVE_NOTE, _LEFT_OUT_NOTE).replace("data-piece=", "data-left-out=")
         context["body"] = add_reading_time(mark_up(body), pagename)
 
 
@@ -140,6 +169,11 @@ def finish(app: Sphinx, error: Exception | None) -> None:
     out = Path(app.outdir)
     page = app.builder.get_target_uri(app.config.root_doc)
     (out / "index.html").write_text(_ROOT_PAGE.format(page=page, title=app.config.html_title), encoding="utf-8")
+    if any("live" in metadata for metadata in app.env.metadata.values()):
+        if app.live_source:
+            site_live.add_to_site(out / "_static", app.live_source)
+        else:
+            (out / "_static" / site_live.LEFT_OUT).write_text(app.live_left_out, encoding="utf-8")
     for source_map in (out / "_static").rglob("*.map"):
         source_map.unlink()
     for path in out.rglob("*.html"):
@@ -150,6 +184,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register the extension with Sphinx."""
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))
     app.add_config_value("comments_config", {}, "html")  # Jupyter Book sets it for an extension that we leave out
+    app.add_directive("live", Live)
+    app.connect("builder-inited", find_pyodide)
     app.connect("html-page-context", mend_body)
     app.connect("build-finished", finish, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
