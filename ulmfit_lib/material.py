@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ulmfit_lib.data_rows import TEST, TRAIN, UNSUP, VALID, stratified
 from ulmfit_lib.errors import DataError
 from ulmfit_lib.tokenizer import tokenize
-from ulmfit_lib.vocab import Vocab, count_tokens, make_vocab
+from ulmfit_lib.vocab import FILLER, Vocab, count_tokens, make_vocab
 
 if TYPE_CHECKING:
     from ulmfit_lib.data import Texts
@@ -54,40 +54,47 @@ def prepare(
     *,
     min_freq: int = 3,
     max_vocab: int = 60_000,
+    more_words: Sequence[str] = (),
+    leak: bool = False,
     seed: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> Material:
     """Tokenize the texts, make the vocabulary, and sort the texts by what they are for.
 
-    Leak-free: the vocabulary and the language model see no text of "valid" or "test", nor a copy of one.
+    Leak-free by default: the vocabulary and the language model see no text of "valid" or "test", nor a copy of one.
 
     Args:
         texts: checked texts.
         min_freq, max_vocab: see `vocab.make_vocab`.
+        more_words: tokens that join the vocabulary though the texts may not hold them: a pretrained model's.
+        leak: lets the language model and the vocabulary see the texts of "test" (never their labels), as all published
+            results on IMDb do.
         seed: decides which training texts are held out where none is "valid".
         progress: called with the number of texts tokenized since the last call.
 
     Raises:
         DataError: no text is left to learn from, or the texts are too short to be measured on.
     """
-    notes = [*texts.notes, "The language model begins from random weights: no pretrained ones are used."]
+    notes = list(texts.notes)
     splits = _with_valid(texts, seed, notes)
     has_test = any(label is not None and split == TEST for label, split in zip(texts.labels, splits, strict=True))
     if not has_test:
         notes.append("No labelled text is for testing: the accuracy is that on the texts of 'valid'.")
-    secret = {text for text, split in zip(texts.texts, splits, strict=True) if split in (VALID, TEST)}
-    learned = [i for i, split in enumerate(splits) if split in (TRAIN, UNSUP)]
+    hidden, read = ((VALID,), (TRAIN, UNSUP, TEST)) if leak else ((VALID, TEST), (TRAIN, UNSUP))
+    secret = {text for text, split in zip(texts.texts, splits, strict=True) if split in hidden}
+    learned = [i for i, split in enumerate(splits) if split in read]
     for_language_model = [i for i in learned if texts.texts[i] not in secret]
     copies = len(learned) - len(for_language_model)
     notes.append(
-        "The vocabulary and the language model are made from the texts of 'train' and 'unsup' alone"
-        + (f", without {copies} that also stand in 'valid' or 'test'." if copies else ".")
+        f"The vocabulary and the language model are made from the texts of {_listed(read)} alone"
+        + (f", without {copies} that also stand in {_listed(hidden, 'or')}." if copies else ".")
     )
     if not for_language_model:
         raise DataError("every text to learn from also stands in 'valid' or 'test'.", where=texts.name)
 
     tokens = tokenize(texts.texts, progress=progress)
-    vocab = Vocab(make_vocab(count_tokens(tokens[i] for i in for_language_model), min_freq, max_vocab))
+    found = make_vocab(count_tokens(tokens[i] for i in for_language_model), min_freq, max_vocab)
+    vocab = Vocab(with_more_words(found, more_words))
     ids = [vocab.numericalize(doc) for doc in tokens]
     numbers = {name: number for number, name in enumerate(texts.label_names)}
 
@@ -108,6 +115,25 @@ def prepare(
         scored_split=TEST if has_test else VALID,
         notes=notes,
     )
+
+
+def with_more_words(tokens: list[str], more: Sequence[str]) -> list[str]:
+    """Return a vocabulary with the tokens that it lacks, and fillers up to the next multiple of 8.
+
+    >>> with_more_words(["xxunk", "film", "xxfake"], ["film", "plot"])[:3]
+    ['xxunk', 'film', 'plot']
+    """
+    if not more:
+        return tokens
+    kept = [token for token in tokens if token != FILLER]
+    known = {*kept, FILLER}
+    kept += [token for token in more if token not in known]
+    return kept + [FILLER] * (-len(kept) % 8)
+
+
+def _listed(splits: Sequence[str], word: str = "and") -> str:
+    *first, last = [f"'{split}'" for split in splits]
+    return f"{', '.join(first)} {word} {last}" if first else last
 
 
 def _with_valid(texts: "Texts", seed: int, notes: list[str]) -> list[str]:

@@ -1,7 +1,7 @@
 """One direction of a run: a language model, its encoder saved, a classifier on top of it, and its predictions."""
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,10 +10,10 @@ import numpy as np
 from ulmfit_lib.awd_lstm import classifier_config, lm_config
 from ulmfit_lib.classifying import predict_probs, train_classifier
 from ulmfit_lib.ensemble import accuracy_interval
-from ulmfit_lib.fine_tuning import FineTuningPlan, fine_tune_language_model, load_encoder, save_encoder
-from ulmfit_lib.freezing import UnfreezingPlan
+from ulmfit_lib.fine_tuning import fine_tune_language_model, load_encoder, save_encoder
 from ulmfit_lib.material import Material
 from ulmfit_lib.parallel import Tell
+from ulmfit_lib.pretrained_models import model_sizes, pretrained_model
 from ulmfit_lib.recipe import Recipe, classifier_batch_size, language_model_batch_size
 from ulmfit_lib.watching import Stage
 
@@ -47,17 +47,22 @@ class Job(NamedTuple):
     folder: Path
     receipt: dict[str, Any]
     label_names: list[str]
+    n_labelled: int  # training texts with a label, those held out included
     where: dict[str, Any]  # seed, device and precision, as the stages call them
 
 
-def stages(recipe: Recipe, way: str, labelled_share: float) -> list[Stage]:
-    """Return what `train_one_way` will tell of; `labelled_share` is that of the texts that are learned from.
+def stages(recipe: Recipe, way: str, n_labelled: int, labelled_share: float) -> list[Stage]:
+    """Return what `train_one_way` will tell of; the costs are in epochs of the language model, as measured.
 
-    The costs are in epochs of the language model, as measured.
+    Args:
+        recipe: what is done.
+        way: "forward" or "backward".
+        n_labelled: training texts that have a label.
+        labelled_share: their share of all texts that are learned from.
     """
-    n_epochs = sum(recipe.classifier_epochs)
+    n_epochs = sum(stage.epochs for stage in recipe.unfreezing_plan(n_labelled).stages)
     return [
-        Stage(f"{LANGUAGE_MODEL} {way}", f"{LANGUAGE_MODEL}, {way}", recipe.lm_epochs, recipe.lm_epochs),
+        Stage(f"{LANGUAGE_MODEL} {way}", f"{LANGUAGE_MODEL}, {way}", recipe.n_lm_epochs, recipe.n_lm_epochs),
         Stage(f"{CLASSIFIER} {way}", f"{CLASSIFIER}, {way}", n_epochs, 0.6 * labelled_share * n_epochs),
     ]
 
@@ -82,7 +87,8 @@ def _language_model(job: Job, way: str, tell: Tell) -> Line:
     """Train the language model of one direction and save its encoder."""
     began = time.perf_counter()
     material, recipe = job.material, job.recipe
-    sizes = {"emb_sz": recipe.emb_sz, "n_hid": recipe.n_hid, "n_layers": recipe.n_layers}
+    pretrained = pretrained_model(recipe.pretrained, way)
+    sizes = model_sizes(recipe, pretrained)
     n_tokens, n_valid = (sum(map(len, part.docs)) for part in (material.unlabelled, material.valid))
     result = fine_tune_language_model(
         material.unlabelled.docs,
@@ -90,7 +96,8 @@ def _language_model(job: Job, way: str, tell: Tell) -> Line:
         material.vocab,
         direction=way,
         config=lm_config(len(material.vocab), recipe.lm_drop_mult, **sizes),
-        plan=FineTuningPlan.from_scratch(recipe.lm_epochs, recipe.lm_lr),
+        pretrained=pretrained,
+        plan=recipe.fine_tuning_plan(),
         bs=recipe.lm_bs or language_model_batch_size(n_tokens, n_valid),
         seq_len=recipe.seq_len,
         progress=lambda text: tell(f"{LANGUAGE_MODEL} {way}", 1, text),
@@ -113,7 +120,8 @@ def _classifier(job: Job, way: str, tell: Tell) -> tuple[Line, np.ndarray]:
     material, recipe = job.material, job.recipe
     names = job.label_names
     bs = recipe.classifier_bs or classifier_batch_size(len(material.train))
-    sizes = {"emb_sz": recipe.emb_sz, "n_hid": recipe.n_hid, "n_layers": recipe.n_layers}
+    encoder = load_encoder(job.folder / f"encoder-{way}", direction=way, vocab=material.vocab)
+    sizes = {name: getattr(encoder.config, name) for name in ("emb_sz", "n_hid", "n_layers")}
     config = classifier_config(len(material.vocab), recipe.classifier_drop_mult, **sizes)
     result = train_classifier(
         material.train.docs,
@@ -121,11 +129,10 @@ def _classifier(job: Job, way: str, tell: Tell) -> tuple[Line, np.ndarray]:
         material.valid.docs,
         [names[label] for label in material.valid.labels],
         material.vocab,
-        encoder=load_encoder(job.folder / f"encoder-{way}", direction=way, vocab=material.vocab),
+        encoder=encoder,
         config=config,
-        plan=replace(
-            UnfreezingPlan.book(recipe.classifier_scale, recipe.classifier_epochs), factor=recipe.classifier_factor
-        ),
+        plan=recipe.unfreezing_plan(job.n_labelled),
+        clip=recipe.classifier_clip,
         wd=recipe.classifier_wd,
         bs=bs,
         direction=way,

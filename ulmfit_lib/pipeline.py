@@ -30,6 +30,7 @@ from ulmfit_lib.files import folder_written_atomically, write_atomically
 from ulmfit_lib.material import Material, prepare
 from ulmfit_lib.one_way import CLASSIFIER, Job, Line, scored, stages, train_one_way
 from ulmfit_lib.parallel import in_processes
+from ulmfit_lib.pretrained_models import pretrained_note, pretrained_tokens
 from ulmfit_lib.receipts import finish_receipt, start_receipt
 from ulmfit_lib.recipe import Recipe
 from ulmfit_lib.watching import Stage, Watch
@@ -106,12 +107,16 @@ def run(
         texts,
         min_freq=recipe.min_freq,
         max_vocab=recipe.max_vocab,
+        more_words=pretrained_tokens(recipe.pretrained) if recipe.keep_pretrained_words else (),
+        leak=recipe.leak,
         seed=seed,
         progress=lambda n: watch.step("tokens", n),
     )
+    material.notes.append(pretrained_note(recipe.pretrained))
     try:
         with folder_written_atomically(out) as beside:
-            job = Job(material, recipe, beside, receipt, texts.label_names, where)
+            n_labelled = len(texts.subset(TRAIN, labelled=True))
+            job = Job(material, recipe, beside, receipt, texts.label_names, n_labelled, where)
             lines, probs = _train_and_score(job, texts, directions, n_processes, watch)
             write_atomically(beside / "predictions.csv", _predictions(texts, material, probs))
             results = {
@@ -170,10 +175,10 @@ def check_out(out: str | Path) -> Path:
 
 
 def _stages(texts: Texts, recipe: Recipe, directions: Sequence[str]) -> list[Stage]:
-    n_labelled = len(texts.subset(TRAIN))
+    n_labelled = len(texts.subset(TRAIN, labelled=True))
     share = n_labelled / (n_labelled + len(texts.subset(UNSUP)))
     tokens = Stage("tokens", "split into tokens", len(texts), cost=0.2)
-    return [tokens, *(stage for way in directions for stage in stages(recipe, way, share))]
+    return [tokens, *(stage for way in directions for stage in stages(recipe, way, n_labelled, share))]
 
 
 def _threads(n_processes: int) -> int:

@@ -1,62 +1,211 @@
-"""A recipe: every choice of a run beside its texts, its seed and where it runs."""
+"""A recipe: every choice of a run beside its texts, its seed and where it runs.
+
+Those that come with the project are TOML files in `ulmfit_lib/recipes/`; a file of yours has the same keys.
+"""
 
 import math
-from dataclasses import dataclass
+import tomllib
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ulmfit_lib.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ulmfit_lib.fine_tuning import FineTuningPlan
+    from ulmfit_lib.freezing import UnfreezingPlan
+
+RECIPES = Path(__file__).parent / "recipes"
+#: The rates of the fastai book's four stages of gradual unfreezing.
+BOOK_LRS = (2e-2, 1e-2, 5e-3, 1e-3)
 
 
 @dataclass(frozen=True)
 class Recipe:
     """Sizes, lengths and rates of a run; the defaults are small enough for two thousand reviews on two cores.
 
-    They were chosen on training texts alone: a fifth of them was held out and the loss and accuracy on these decided.
+    They were chosen on training texts alone: a part of them was held out and the loss and accuracy on these decided.
 
     Args:
-        emb_sz, n_hid, n_layers: sizes of the AWD-LSTM.
+        pretrained: what the language model begins with: "none" for random weights, "small" for the models that come
+            with the project, "wt103" for fastai's published ones (from the network, once), or a folder that holds
+            `language_model-forward` and `language_model-backward`.
+        emb_sz, n_hid, n_layers: sizes of the AWD-LSTM; pretrained weights have their own.
         min_freq, max_vocab: a word is in the vocabulary if it occurs `min_freq` times, `max_vocab` words at most.
-        lm_epochs, lm_lr, lm_drop_mult: epochs, highest rate and share of fastai's dropout of the language model.
+        keep_pretrained_words: whether all words of the pretrained model join the vocabulary. Where there are few
+            texts, most words of a new one are known to the pretrained model alone.
+        leak: whether the language model also reads the texts (not the labels) of the test, as all published results
+            on IMDb do.
+        lm_frozen_epochs, lm_frozen_lr: the epochs in which only embedding and decoder learn; not from random weights.
+        lm_epochs, lm_lr, lm_drop_mult, lm_wd, lm_clip: epochs, highest rate, share of fastai's dropout, weight decay
+            and largest norm of the gradients of the language model.
         lm_bs, classifier_bs: batch sizes; None takes one that fits the number of texts.
-        classifier_epochs: epochs of the four stages of gradual unfreezing: the head, two groups, three, all.
-        classifier_scale: multiplies the rates of the book's plan (2e-2, 1e-2, 5e-3, 1e-3).
+        classifier_freeze_to, classifier_epochs: the stages of gradual unfreezing: the first group that learns in
+            each, and how many epochs it lasts.
+        classifier_least_steps: a stage lasts at least so many steps. What a stage needs is steps: 100 texts make too
+            few of them in an epoch.
+        classifier_lrs, classifier_scale: the highest rate of each stage, and what all of them are multiplied by.
+        classifier_schedule: "one_cycle", "slanted_triangular" or "constant".
         classifier_factor: how much lower the rate of each parameter group is than that of the next one up. The
             paper's 2.6 spares what pretrained layers know; from random weights they have as much to learn as the head.
-        classifier_drop_mult, classifier_wd: share of fastai's dropout of the classifier, and its weight decay.
+        classifier_drop_mult, classifier_wd, classifier_clip: as for the language model.
         seq_len, max_len: tokens a chunk, and how many of the last tokens of a text are pooled.
 
     Raises:
-        ConfigError: a number makes no sense.
+        ConfigError: a number makes no sense, or the stages' entries are not of one length.
     """
 
+    pretrained: str = "none"
     emb_sz: int = 128
     n_hid: int = 256
     n_layers: int = 2
     min_freq: int = 3
     max_vocab: int = 60_000
+    keep_pretrained_words: bool = False
+    leak: bool = False
+    lm_frozen_epochs: int = 0
+    lm_frozen_lr: float = 2e-2
     lm_epochs: int = 3
     lm_lr: float = 2e-2
     lm_drop_mult: float = 0.3
+    lm_wd: float = 0.01
+    lm_clip: float | None = None
     lm_bs: int | None = None
-    classifier_epochs: tuple[int, int, int, int] = (1, 1, 1, 3)
+    classifier_freeze_to: tuple[int, ...] = (-1, -2, -3, 0)
+    classifier_epochs: tuple[int, ...] = (1, 1, 1, 3)
+    classifier_least_steps: int = 0
+    classifier_lrs: tuple[float, ...] = BOOK_LRS
     classifier_scale: float = 2.0
+    classifier_schedule: str = "one_cycle"
     classifier_factor: float = 1.0
     classifier_drop_mult: float = 0.5
     classifier_wd: float = 0.1
+    classifier_clip: float | None = None
     classifier_bs: int | None = None
     seq_len: int = 72
     max_len: int = 1440
 
     def __post_init__(self) -> None:
         for name in (
-            *("emb_sz", "n_hid", "n_layers", "min_freq", "lm_epochs", "lm_lr", "seq_len"),
+            *("emb_sz", "n_hid", "n_layers", "min_freq", "lm_epochs", "lm_lr", "lm_frozen_lr", "seq_len"),
             *("classifier_scale", "classifier_factor"),
         ):
             if not 0 < getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} must be more than 0, not {getattr(self, name)}.")
-        if len(self.classifier_epochs) != 4 or min(self.classifier_epochs) < 1:
+        for name in ("lm_frozen_epochs", "classifier_least_steps", "lm_wd", "classifier_wd"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ConfigError(f"{name} must be 0 or more, not {getattr(self, name)}.")
+        n_stages = len(self.classifier_freeze_to)
+        if len(self.classifier_epochs) != n_stages or min(self.classifier_epochs) < 1:
             raise ConfigError(
-                f"classifier_epochs are four numbers of 1 or more, one a stage, not {self.classifier_epochs}."
+                f"classifier_epochs are {_number(n_stages)} numbers of 1 or more, one a stage, not "
+                f"{self.classifier_epochs}."
             )
+        if len(self.classifier_lrs) != n_stages or min(self.classifier_lrs) <= 0:
+            raise ConfigError(
+                f"classifier_lrs are {_number(n_stages)} rates above 0, one a stage, not {self.classifier_lrs}."
+            )
+
+    def fine_tuning_plan(self) -> "FineTuningPlan":
+        """Return what the language model does: from pretrained weights first with the layers frozen, then all of it."""
+        from ulmfit_lib.fine_tuning import FineTuningPlan, Phase
+
+        phases = [Phase(0, self.lm_epochs, self.lm_lr)]
+        if self.pretrained != "none" and self.lm_frozen_epochs:
+            phases.insert(0, Phase(-1, self.lm_frozen_epochs, self.lm_frozen_lr))
+        return FineTuningPlan(phases=tuple(phases), wd=self.lm_wd, clip=self.lm_clip)
+
+    @property
+    def n_lm_epochs(self) -> int:
+        """How many epochs the language model learns for."""
+        return self.lm_epochs + (self.lm_frozen_epochs if self.pretrained != "none" else 0)
+
+    def unfreezing_plan(self, n_texts: int) -> "UnfreezingPlan":
+        """Return what the classifier does when it learns from `n_texts`.
+
+        >>> plan = Recipe(classifier_least_steps=30).unfreezing_plan(n_texts=80)  # batches of 8, 10 steps an epoch
+        >>> [stage.epochs for stage in plan.stages]
+        [3, 3, 3, 3]
+        """
+        from ulmfit_lib.freezing import Stage, UnfreezingPlan
+
+        steps_an_epoch = max(1, n_texts // (self.classifier_bs or classifier_batch_size(n_texts)))
+        least = math.ceil(self.classifier_least_steps / steps_an_epoch)
+        stages = zip(self.classifier_freeze_to, self.classifier_lrs, self.classifier_epochs, strict=True)
+        return UnfreezingPlan(
+            tuple(
+                Stage(n, lr * self.classifier_scale, epochs=max(epochs, least), schedule=self.classifier_schedule)
+                for n, lr, epochs in stages
+            ),
+            factor=self.classifier_factor,
+        )
+
+
+def load_recipe(name: str | Path, **changes: Any) -> Recipe:
+    """Return a recipe that comes with the project, by its name, or one from a TOML file.
+
+    Args:
+        name: "notes", "book", "paper", "ours" or another in `recipe_names()`, or a path that ends in .toml.
+        changes: entries that win over those of the file.
+
+    Raises:
+        ConfigError: there is no such recipe, it is no TOML, or it has an entry that a recipe does not have.
+    """
+    path = Path(name) if str(name).endswith(".toml") else RECIPES / f"{name}.toml"
+    try:
+        entries = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"there is no recipe {str(name)!r}.", fix=f"There are {', '.join(recipe_names())}; or give a .toml file."
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"this is no TOML: {error}.", where=str(path)) from error
+    known = {field.name: field for field in fields(Recipe)}
+    for key, value in entries.items():
+        if key not in known:
+            raise ConfigError(f"a recipe has no entry {key!r}.", where=str(path), fix=f"There are {', '.join(known)}.")
+        _check_type(key, value, known[key].default, path)
+    tuples = {key: tuple(value) if isinstance(value, list) else value for key, value in entries.items()}
+    try:
+        return Recipe(**{**tuples, **changes})
+    except ConfigError as error:
+        raise ConfigError(error.what, where=error.where or str(path), fix=error.fix) from error
+
+
+def recipe_names() -> list[str]:
+    """Return the names of the recipes that come with the project."""
+    return sorted(path.stem for path in RECIPES.glob("*.toml"))
+
+
+def to_toml(recipe: Recipe) -> str:
+    """Return a recipe as the text of a TOML file; what is None is left out."""
+    lines = []
+    for key, value in asdict(recipe).items():
+        if value is None:
+            continue
+        if isinstance(value, bool):
+            text = str(value).lower()
+        elif isinstance(value, str):
+            text = f'"{value}"'
+        else:
+            text = str(list(value)) if isinstance(value, tuple) else repr(value)
+        lines.append(f"{key} = {text}")
+    return "\n".join(lines) + "\n"
+
+
+def _check_type(key: str, value: Any, default: Any, path: Path) -> None:
+    """Refuse a value of another kind than the default's; where that is None, a number is meant."""
+    allowed = {bool: bool, str: str, tuple: list, int: int}.get(type(default), int | float)
+    right = isinstance(value, allowed) and (allowed is bool or not isinstance(value, bool))
+    if right and allowed is list:
+        right = all(isinstance(one, int | float) and not isinstance(one, bool) for one in value)
+    if not right:
+        wanted = {bool: "true or false", str: "a string", list: "a list of numbers", int: "a whole number"}
+        raise ConfigError(f"{key} must be {wanted.get(allowed, 'a number')}, not {value!r}.", where=str(path))
+
+
+def _number(n: int) -> str:
+    return {1: "one", 2: "two", 3: "three", 4: "four", 5: "five"}.get(n, str(n))
 
 
 def language_model_batch_size(n_tokens: int, n_valid_tokens: int) -> int:

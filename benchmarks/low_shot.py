@@ -1,0 +1,285 @@
+"""What pretraining is worth with few labels: the paper's Figure 3 in small, paired over seeds and reviews.
+
+    python benchmarks/low_shot.py --data shipped                 # the reviews that ship
+    python benchmarks/low_shot.py --data imdb                    # IMDb, from the folder in ULMFIT_DATA
+    python benchmarks/low_shot.py --data imdb --report           # only put together what has been run so far
+
+For each number of labels and each seed, the same labelled reviews are given to:
+
+    floor        TF-IDF and logistic regression
+    scratch      the classifier, from random weights
+    target       + a language model trained on the target's texts alone
+    forward      + pretrained on general English first
+    backward     the same, reading backward
+    ensemble     forward and backward averaged
+
+Each result is kept in --work (by default runs/low_shot, which git ignores), so a run that was stopped goes on where it
+was. The language models are trained once for each direction, on all texts but the test's, and are shared by the
+seeds: a seed draws the labelled reviews, the head's first weights, the order of the reviews, and dropout. Writes
+results/low_shot_DATA.json.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ulmfit_lib.baseline import tfidf_floor
+from ulmfit_lib.data import Texts, read_texts, shipped_reviews
+from ulmfit_lib.data_rows import stratified
+from ulmfit_lib.files import write_atomically
+from ulmfit_lib.receipts import finish_receipt, start_receipt
+from ulmfit_lib.recipe import Recipe
+from ulmfit_lib.small_models import small_language_model, small_model_tokens
+from ulmfit_lib.tokenizer import tokenize
+from ulmfit_lib.vocab import Vocab, count_tokens, make_vocab
+
+ROOT = Path(__file__).resolve().parent.parent
+VARIANTS = ("floor", "scratch", "target", "forward", "backward", "ensemble")
+PAIRS = (
+    ("forward", "scratch"),
+    ("target", "scratch"),
+    ("forward", "target"),
+    ("ensemble", "forward"),
+    ("forward", "floor"),
+    ("ensemble", "floor"),
+)
+N_LABELS = {"shipped": (100, 500, 1200), "imdb": (100, 500, 2000)}
+# IMDb in small: these many reviews for the language model beside the labelled ones, and these many to be tested on.
+IMDB_UNLABELLED, IMDB_TEST = 3000, 5000
+
+
+class Case(NamedTuple):
+    """Texts to draw labelled ones from, texts to be tested on, and texts without labels."""
+
+    train: Texts
+    test: Texts
+    unlabelled: list[str]
+
+
+class Words(NamedTuple):
+    """The same as ids."""
+
+    vocab: Vocab
+    train: list[list[int]]
+    test: list[list[int]]
+    unlabelled: list[list[int]]
+
+
+def load(name: str) -> Case:
+    """Return the texts of a data set."""
+    if name == "shipped":
+        texts = shipped_reviews()
+        return Case(texts.subset("train", labelled=True), texts.subset("test"), texts.subset("unsup").texts)
+    folder = Path(os.environ["ULMFIT_DATA"]) / "imdb"
+    train, test = (read_texts(folder / f"{split}.csv.xz") for split in ("train", "test"))
+    unlabelled = read_texts(folder / "unsup.csv.xz", needs_labels=False)
+    few = _balanced(train, max(N_LABELS["imdb"]), 0)
+    some = np.random.default_rng(0).permutation(len(unlabelled))[:IMDB_UNLABELLED]
+    return Case(train.pick(few), test.pick(_balanced(test, IMDB_TEST, 0)), unlabelled.pick(some).texts)
+
+
+def _balanced(texts: Texts, n: int, seed: int) -> list[int]:
+    """Return the places of `n` texts, as many of each label; another seed draws others."""
+    rng, places = np.random.default_rng(seed), []
+    labels = np.array(texts.labels)
+    for name in texts.label_names:
+        places += rng.permutation(np.flatnonzero(labels == name))[: n // len(texts.label_names)].tolist()
+    return sorted(places)
+
+
+def to_words(case: Case, recipe: Recipe) -> Words:
+    """Return the texts as ids; the vocabulary is that of the texts to learn from and of the small models."""
+    tokens = {part: tokenize(texts) for part, texts in zip(("train", "test", "unlabelled"), _texts(case), strict=True)}
+    found = make_vocab(count_tokens([*tokens["train"], *tokens["unlabelled"]]), recipe.min_freq, recipe.max_vocab)
+    known = set(found)
+    vocab = Vocab([*found, *(token for token in small_model_tokens() if token not in known)])
+    return Words(vocab, *([vocab.numericalize(doc) for doc in tokens[part]] for part in tokens))
+
+
+def _texts(case: Case) -> tuple[list[str], list[str], list[str]]:
+    return case.train.texts, case.test.texts, case.unlabelled
+
+
+def train_language_models(words: Words, recipe: Recipe, work: Path, seed: int = 0) -> dict[str, float]:
+    """Train what is not there yet, and return the seconds that each took when it was trained."""
+    from ulmfit_lib.awd_lstm import lm_config
+    from ulmfit_lib.fine_tuning import FineTuningPlan, fine_tune_language_model
+    from ulmfit_lib.pretrained import save_encoder
+    from ulmfit_lib.recipe import language_model_batch_size
+
+    docs = [*words.train, *words.unlabelled]
+    held_out = set(np.random.default_rng(seed).permutation(len(docs))[: len(docs) // 10].tolist())
+    train = [doc for place, doc in enumerate(docs) if place not in held_out]
+    valid = [docs[place] for place in sorted(held_out)]
+    bs = language_model_batch_size(sum(map(len, train)), sum(map(len, valid)))
+    sizes = {"emb_sz": recipe.emb_sz, "n_hid": recipe.n_hid, "n_layers": recipe.n_layers}
+    seconds = {}
+    for name, way in (("target", "forward"), ("forward", "forward"), ("backward", "backward")):
+        note = work / f"{name}.json"
+        if not note.exists():
+            began = time.perf_counter()
+            pretrained = None if name == "target" else small_language_model(way)
+            plan = FineTuningPlan.from_scratch(recipe.lm_epochs, recipe.lm_lr)
+            if pretrained is not None:
+                plan = recipe.fine_tuning_plan()
+            result = fine_tune_language_model(
+                train,
+                valid,
+                words.vocab,
+                direction=way,
+                config=lm_config(len(words.vocab), recipe.lm_drop_mult, **sizes),
+                pretrained=pretrained,
+                plan=plan,
+                bs=bs,
+                seq_len=recipe.seq_len,
+                seed=seed,
+                precision=recipe.precision,
+                progress=lambda line, name=name: print(f"{name}: {line}", flush=True),
+            )
+            save_encoder(work / f"encoder-{name}", result.model, words.vocab, way)
+            kept = {"seconds": time.perf_counter() - began, "perplexity": result.perplexity}
+            write_atomically(note, json.dumps(kept))
+        seconds[name] = json.loads(note.read_text())
+    return seconds
+
+
+def classify(case: Case, words: Words, recipe: Recipe, work: Path, variant: str, n: int, seed: int) -> np.ndarray:
+    """Return the probabilities of the test reviews, (n_test, 2), by a variant that learned from `n` labels."""
+    places = _balanced(case.train, n, seed + 1)
+    train = case.train.pick(places)
+    if variant == "floor":
+        return tfidf_floor(train.texts, train.label_ids(), case.test.texts).probs
+    from ulmfit_lib.classifying import predict_probs, train_classifier
+    from ulmfit_lib.pretrained import load_encoder
+
+    way = "backward" if variant == "backward" else "forward"
+    encoder = None
+    if variant != "scratch":
+        encoder = load_encoder(work / f"encoder-{variant}", direction=way, vocab=words.vocab)
+    docs, labels = [words.train[place] for place in places], train.label_ids()
+    settings = recipe.classifier_settings(len(words.vocab), n, from_scratch=variant == "scratch")
+    watched = sorted(stratified([str(label) for label in labels], 0.02, seed))  # only to be looked at
+    result = train_classifier(
+        docs,
+        labels,
+        [docs[place] for place in watched],
+        [labels[place] for place in watched],
+        words.vocab,
+        encoder=encoder,
+        direction=way,
+        seed=seed,
+        **settings,
+    )
+    return predict_probs(result.model, words.test, 64, way, recipe.precision)
+
+
+def run(data: str, recipe: Recipe, work: Path, seeds: int, minutes: float, shard: tuple[int, int]) -> bool:
+    """Run what is not there yet, as long as there is time; True when all is there."""
+    case = load(data)
+    words = to_words(case, recipe)
+    work.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    train_language_models(words, recipe, work)
+    jobs = [(n, seed, v) for seed in range(seeds) for n in N_LABELS[data] for v in VARIANTS if v != "ensemble"]
+    for number, (n, seed, variant) in enumerate(jobs):
+        file = work / f"{variant}-{n}-{seed}.npy"
+        if file.exists() or number % shard[1] != shard[0]:
+            continue
+        if time.monotonic() - began > 60 * minutes:
+            return False
+        start = time.perf_counter()
+        probs = classify(case, words, recipe, work, variant, n, seed)
+        temporary = file.with_suffix(".partial.npy")
+        np.save(temporary, probs.astype(np.float32))
+        temporary.replace(file)
+        accuracy = (probs.argmax(axis=1) == np.array(case.test.label_ids())).mean()
+        print(f"{variant} n={n} seed={seed}: {accuracy:.3f}, {time.perf_counter() - start:.0f} s", flush=True)
+    return True
+
+
+def report(data: str, recipe: Recipe, work: Path, command: str) -> Path:
+    """Put together what was run: accuracies, and paired differences with 95 % intervals."""
+    case = load(data)
+    labels = np.array(case.test.label_ids())
+    receipt = start_receipt(command, data={"name": data, "test_reviews": len(labels)}, recipe=asdict(recipe))
+    table, differences = [], []
+    for n in N_LABELS[data]:
+        right = {}  # variant -> (n_seeds, n_test), whether the answer is right
+        for variant in VARIANTS:
+            found = [_probs(work, variant, n, seed) for seed in range(100)]
+            found = [probs.argmax(axis=1) == labels for probs in found if probs is not None]
+            if not found:
+                continue
+            right[variant] = np.array(found)
+            each = right[variant].mean(axis=1)
+            table.append(
+                {"labels": n, "variant": variant, "accuracy": float(each.mean()), "seeds": [float(a) for a in each]}
+            )
+        for better, worse in PAIRS:
+            if better in right and worse in right:
+                seeds = min(len(right[better]), len(right[worse]))
+                gain = right[better][:seeds].astype(float) - right[worse][:seeds]
+                differences.append({"labels": n, "of": better, "over": worse, "seeds": seeds, **_interval(gain)})
+    models = {name: json.loads((work / f"{name}.json").read_text()) for name in ("target", "forward", "backward")}
+    results = {"table": table, "differences": differences, "language_models": models}
+    path = ROOT / "results" / f"low_shot_{data}.json"
+    finish_receipt(receipt, results, path)
+    for row in table:
+        print(f"{row['labels']:>5} {row['variant']:<9} {row['accuracy']:.3f}  {len(row['seeds'])} seeds")
+    for row in differences:
+        print(
+            f"{row['labels']:>5} {row['of']} - {row['over']}: {row['mean']:+.3f} ({row['low']:+.3f} {row['high']:+.3f})"
+        )
+    return path
+
+
+def _probs(work: Path, variant: str, n: int, seed: int) -> np.ndarray | None:
+    if variant == "ensemble":
+        both = [_probs(work, way, n, seed) for way in ("forward", "backward")]
+        return None if any(one is None for one in both) else (both[0] + both[1]) / 2
+    file = work / f"{variant}-{n}-{seed}.npy"
+    return np.load(file) if file.exists() else None
+
+
+def _interval(gain: np.ndarray, draws: int = 2000) -> dict[str, float]:
+    """Return the mean of paired gains (n_seeds, n_test) and its 95 % interval, seeds and reviews both drawn anew."""
+    rng = np.random.default_rng(0)
+    n_seeds, n_reviews = gain.shape
+    means = []
+    for _ in range(draws):
+        by_review = gain[rng.integers(n_seeds, size=n_seeds)].mean(axis=0)  # (n_reviews,)
+        means.append(by_review[rng.integers(n_reviews, size=n_reviews)].mean())
+    low, high = np.quantile(means, [0.025, 0.975])
+    return {"mean": float(gain.mean()), "low": float(low), "high": float(high)}
+
+
+def main() -> int:
+    """Run the command line above; 1 if time ran out before all was done."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", choices=list(N_LABELS), default="shipped")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--minutes", type=float, default=1e9, help="begin nothing new after so many minutes")
+    parser.add_argument("--shard", default="0/1", help="0/2 and 1/2 share the work between two processes")
+    parser.add_argument("--work", type=Path, default=None)
+    parser.add_argument("--report", action="store_true", help="only put together what is there")
+    options = parser.parse_args()
+    recipe = Recipe()
+    work = options.work or ROOT / "runs" / "low_shot" / options.data
+    shard = tuple(map(int, options.shard.split("/")))
+    complete = options.report or run(options.data, recipe, work, options.seeds, options.minutes, shard)
+    if complete:
+        report(
+            options.data, recipe, work, f"python benchmarks/low_shot.py --data {options.data} --seeds {options.seeds}"
+        )
+    return 0 if complete else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
