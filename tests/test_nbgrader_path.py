@@ -1,5 +1,9 @@
-"""The road of a mark in nbgrader: generate, submit, autograde, feedback, export. Points printed are points given."""
+"""The road of a mark in nbgrader: generate, submit, autograde, feedback, export. Points printed are points given.
 
+`autograde` is nbgrader's own; our steps in it mark in the sandbox, and no kernel is started.
+"""
+
+import copy
 import csv
 import shutil
 
@@ -10,7 +14,8 @@ from graders import as_student_code
 
 from ulmfit_lib.checks.sets import SLUGS, problem_set
 from ulmfit_lib.grading.course import GradingError, nbgrader_api, succeed
-from ulmfit_lib.grading.release import generate, main, outdated
+from ulmfit_lib.grading.records import Records
+from ulmfit_lib.grading.release import generate, outdated
 
 SLUG = "01_tokenization"
 SET = problem_set(SLUG)
@@ -41,7 +46,6 @@ def test_points_in_the_notebook_are_the_points_of_the_checks(root):
 
 def test_the_release_is_the_one_that_the_solutions_give():
     assert outdated() == []
-    assert main(["--check"]) == 0
 
 
 def test_the_release_holds_no_answer_and_no_hidden_test(root):
@@ -61,7 +65,7 @@ def test_the_release_holds_no_answer_and_no_hidden_test(root):
 
 
 def test_generating_twice_gives_the_same_bytes(root):
-    assert generate(root) == generate(root)
+    assert generate(root, [SLUG]) == generate(root, [SLUG])
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +74,7 @@ def graded(root, tmp_path_factory):
     course = tmp_path_factory.mktemp("course")
     shutil.copy(root / "nbgrader_config.py", course)
     shutil.copytree(root / "solutions" / SLUG, course / "solutions" / SLUG)
-    with nbgrader_api(course, Execute={"timeout": 10}) as api:
+    with nbgrader_api(course) as api:
         succeed(api.generate_assignment(SLUG, create=True), "to release")
         released = nbformat.read(course / "exercises" / SLUG / f"{SLUG}.ipynb", as_version=4)
         for student, change in SUBMISSIONS.items():
@@ -131,6 +135,16 @@ def solve_with_an_endless_loop(notebook):
     cells_by_id(notebook)["rm_useless_spaces"].source = "def rm_useless_spaces(text):\n    while True:\n        pass"
 
 
+def solve_with_cells_copied_and_renamed(notebook):
+    """What a click too many does: nbgrader's own autograde fails on it or takes the points away."""
+    solve(notebook)
+    cells = cells_by_id(notebook)
+    notebook.cells.append(copy.deepcopy(cells["fix_html"]))
+    notebook.cells.append(copy.deepcopy(cells["test_fix_html"]))
+    cells["test_replace_rep"].metadata.nbgrader.grade_id = "something_else"
+    del cells["lowercase"].metadata["nbgrader"]
+
+
 def leave_as_it_is(notebook):
     pass
 
@@ -141,6 +155,7 @@ SUBMISSIONS = {
     "mistaken": solve_with_a_mistake,
     "syntax": solve_with_a_syntax_error,
     "deleted": solve_without_a_test,
+    "copied": solve_with_cells_copied_and_renamed,
     "endless": solve_with_an_endless_loop,
 }
 
@@ -168,13 +183,32 @@ def test_an_empty_submission_gets_nothing(graded):
     [
         ("mistaken", {"test_replace_rep": 3}),
         ("syntax", {"test_lowercase": 2}),
-        ("deleted", {"test_fix_html": 2}),
         ("endless", {"test_rm_useless_spaces": 1}),
     ],
 )
 def test_what_is_wrong_costs_its_own_points_only(graded, student, loses):
     marks, _ = graded
     assert lost(marks[student]) == loses
+
+
+def test_cells_deleted_copied_or_renamed_cost_nothing(graded):
+    marks, course = graded
+    assert lost(marks["deleted"]) == lost(marks["copied"]) == {}
+    for student in ("deleted", "copied"):
+        path = course / "runs" / "grading" / "autograded" / student / SLUG / f"{SLUG}.ipynb"
+        names = [
+            cell.metadata.nbgrader.grade_id
+            for cell in nbformat.read(path, as_version=4).cells
+            if "nbgrader" in cell.metadata
+        ]
+        assert sorted(names) == sorted([*(one.name for one in SET.exercises), *marks["perfect"]])
+
+
+def test_the_record_has_the_marks_of_the_gradebook(graded):
+    marks, course = graded
+    for record in Records(course).all(SLUG):
+        given = {f"test_{one.name}": (one.points, one.maximum) for one in record.outcome.functions}
+        assert given == marks[record.outcome.student]
 
 
 def test_the_marks_are_exported(graded):
@@ -187,7 +221,8 @@ def test_the_marks_are_exported(graded):
         "empty": 0,
         "mistaken": full - 3,
         "syntax": full - 2,
-        "deleted": full - 2,
+        "deleted": full,
+        "copied": full,
         "endless": full - 1,
     }
 

@@ -19,8 +19,8 @@ def slugs(root: Path = ROOT) -> list[str]:
     return sorted(path.parent.name for path in (root / "solutions").glob("*/*.ipynb"))
 
 
-def generate(root: Path = ROOT) -> dict[str, bytes]:
-    """Return the released notebook of each problem set, made by nbgrader from solutions/.
+def generate(root: Path = ROOT, only: Sequence[str] = ()) -> dict[str, bytes]:
+    """Return the released notebook of each problem set (or of those in `only`), made by nbgrader from solutions/.
 
     Raises:
         GradingError: nbgrader refuses a notebook; its reason is in the message.
@@ -29,9 +29,9 @@ def generate(root: Path = ROOT) -> dict[str, bytes]:
         release = Path(folder) / "release"
         course = {"release_directory": str(release), "db_url": f"sqlite:///{folder}/gradebook.db"}
         with nbgrader_api(root, CourseDirectory=course) as api:
-            for slug in slugs(root):
+            for slug in only or slugs(root):
                 succeed(api.generate_assignment(slug, force=True, create=True), f"to release {slug}")
-        return {slug: (release / slug / f"{slug}.ipynb").read_bytes() for slug in slugs(root)}
+        return {slug: (release / slug / f"{slug}.ipynb").read_bytes() for slug in only or slugs(root)}
 
 
 def outdated(root: Path = ROOT) -> list[str]:

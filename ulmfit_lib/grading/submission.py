@@ -168,6 +168,7 @@ class Release:
         self.others: list[str] = []
         for cell in self.notebook["cells"]:
             ours, source = cell["metadata"].get("nbgrader", {}), joined(cell["source"])
+            cell["source"] = source
             grade_id = ours.get("grade_id", "")
             if grade_id:
                 self.sources[grade_id] = source
