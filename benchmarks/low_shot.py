@@ -24,7 +24,7 @@ import json
 import os
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,13 +34,17 @@ from ulmfit_lib.baseline import tfidf_floor
 from ulmfit_lib.data import Texts, read_texts, shipped_reviews
 from ulmfit_lib.data_rows import stratified
 from ulmfit_lib.files import write_atomically
+from ulmfit_lib.material import with_more_words
+from ulmfit_lib.pretrained_models import SMALL, model_sizes, pretrained_model, pretrained_tokens
 from ulmfit_lib.receipts import finish_receipt, start_receipt
-from ulmfit_lib.recipe import Recipe
-from ulmfit_lib.small_models import small_language_model, small_model_tokens
+from ulmfit_lib.recipe import Recipe, classifier_batch_size, language_model_batch_size, load_recipe
 from ulmfit_lib.tokenizer import tokenize
 from ulmfit_lib.vocab import Vocab, count_tokens, make_vocab
 
 ROOT = Path(__file__).resolve().parent.parent
+#: The variants that have a language model of their own, and the direction in which it reads.
+LANGUAGE_MODELS = {"target": "forward", "forward": "forward", "backward": "backward"}
+SCRATCH_LR = 5e-3
 VARIANTS = ("floor", "scratch", "target", "forward", "backward", "ensemble")
 PAIRS = (
     ("forward", "scratch"),
@@ -98,8 +102,7 @@ def to_words(case: Case, recipe: Recipe) -> Words:
     """Return the texts as ids; the vocabulary is that of the texts to learn from and of the small models."""
     tokens = {part: tokenize(texts) for part, texts in zip(("train", "test", "unlabelled"), _texts(case), strict=True)}
     found = make_vocab(count_tokens([*tokens["train"], *tokens["unlabelled"]]), recipe.min_freq, recipe.max_vocab)
-    known = set(found)
-    vocab = Vocab([*found, *(token for token in small_model_tokens() if token not in known)])
+    vocab = Vocab(with_more_words(found, pretrained_tokens(SMALL)))
     return Words(vocab, *([vocab.numericalize(doc) for doc in tokens[part]] for part in tokens))
 
 
@@ -107,64 +110,79 @@ def _texts(case: Case) -> tuple[list[str], list[str], list[str]]:
     return case.train.texts, case.test.texts, case.unlabelled
 
 
-def train_language_models(words: Words, recipe: Recipe, work: Path, seed: int = 0) -> dict[str, float]:
-    """Train what is not there yet, and return the seconds that each took when it was trained."""
+def train_language_models(words: Words, recipe: Recipe, work: Path, precision: str, seed: int = 0) -> None:
+    """Train the language models that are not there yet, each on all texts but the test's."""
     from ulmfit_lib.awd_lstm import lm_config
-    from ulmfit_lib.fine_tuning import FineTuningPlan, fine_tune_language_model
+    from ulmfit_lib.fine_tuning import fine_tune_language_model
     from ulmfit_lib.pretrained import save_encoder
-    from ulmfit_lib.recipe import language_model_batch_size
 
     docs = [*words.train, *words.unlabelled]
     held_out = set(np.random.default_rng(seed).permutation(len(docs))[: len(docs) // 10].tolist())
     train = [doc for place, doc in enumerate(docs) if place not in held_out]
     valid = [docs[place] for place in sorted(held_out)]
     bs = language_model_batch_size(sum(map(len, train)), sum(map(len, valid)))
-    sizes = {"emb_sz": recipe.emb_sz, "n_hid": recipe.n_hid, "n_layers": recipe.n_layers}
-    seconds = {}
-    for name, way in (("target", "forward"), ("forward", "forward"), ("backward", "backward")):
+    for name, way in LANGUAGE_MODELS.items():
         note = work / f"{name}.json"
-        if not note.exists():
-            began = time.perf_counter()
-            pretrained = None if name == "target" else small_language_model(way)
-            plan = FineTuningPlan.from_scratch(recipe.lm_epochs, recipe.lm_lr)
-            if pretrained is not None:
-                plan = recipe.fine_tuning_plan()
-            result = fine_tune_language_model(
-                train,
-                valid,
-                words.vocab,
-                direction=way,
-                config=lm_config(len(words.vocab), recipe.lm_drop_mult, **sizes),
-                pretrained=pretrained,
-                plan=plan,
-                bs=bs,
-                seq_len=recipe.seq_len,
-                seed=seed,
-                precision=recipe.precision,
-                progress=lambda line, name=name: print(f"{name}: {line}", flush=True),
-            )
-            save_encoder(work / f"encoder-{name}", result.model, words.vocab, way)
-            kept = {"seconds": time.perf_counter() - began, "perplexity": result.perplexity}
-            write_atomically(note, json.dumps(kept))
-        seconds[name] = json.loads(note.read_text())
-    return seconds
+        if note.exists():
+            continue
+        began = time.perf_counter()
+        one = from_scratch(recipe) if name == "target" else recipe
+        pretrained = pretrained_model(one.pretrained, way)
+        result = fine_tune_language_model(
+            train,
+            valid,
+            words.vocab,
+            direction=way,
+            config=lm_config(len(words.vocab), one.lm_drop_mult, **model_sizes(one, pretrained)),
+            pretrained=pretrained,
+            plan=one.fine_tuning_plan(),
+            bs=bs,
+            seq_len=one.seq_len,
+            seed=seed,
+            precision=precision,
+            progress=lambda line, name=name: print(f"{name}: {line}", flush=True),
+        )
+        save_encoder(work / f"encoder-{name}", result.model, words.vocab, way)
+        kept = {"seconds": time.perf_counter() - began, "perplexity": result.perplexity, "accuracy": result.accuracy}
+        write_atomically(note, json.dumps(kept))
 
 
-def classify(case: Case, words: Words, recipe: Recipe, work: Path, variant: str, n: int, seed: int) -> np.ndarray:
+def from_scratch(recipe: Recipe) -> Recipe:
+    """Return the recipe for random weights: all groups learn from the first step on, at one rate."""
+    epochs = sum(recipe.classifier_epochs)
+    return replace(
+        recipe,
+        pretrained="none",
+        lm_epochs=recipe.n_lm_epochs,
+        lm_lr=Recipe().lm_lr,
+        classifier_freeze_to=(0,),
+        classifier_epochs=(epochs,),
+        classifier_least_steps=recipe.classifier_least_steps * len(recipe.classifier_epochs),
+        classifier_lrs=(SCRATCH_LR,),
+        classifier_scale=1.0,
+        classifier_factor=1.0,
+    )
+
+
+def classify(
+    case: Case, words: Words, recipe: Recipe, work: Path, variant: str, n: int, seed: int, precision: str
+) -> np.ndarray:
     """Return the probabilities of the test reviews, (n_test, 2), by a variant that learned from `n` labels."""
     places = _balanced(case.train, n, seed + 1)
     train = case.train.pick(places)
     if variant == "floor":
         return tfidf_floor(train.texts, train.label_ids(), case.test.texts).probs
+    from ulmfit_lib.awd_lstm import classifier_config
     from ulmfit_lib.classifying import predict_probs, train_classifier
     from ulmfit_lib.pretrained import load_encoder
 
-    way = "backward" if variant == "backward" else "forward"
-    encoder = None
-    if variant != "scratch":
+    way = LANGUAGE_MODELS.get(variant, "forward")
+    encoder, sizes = None, model_sizes(recipe, pretrained_model(SMALL, way))
+    if variant == "scratch":
+        recipe = from_scratch(recipe)
+    else:
         encoder = load_encoder(work / f"encoder-{variant}", direction=way, vocab=words.vocab)
     docs, labels = [words.train[place] for place in places], train.label_ids()
-    settings = recipe.classifier_settings(len(words.vocab), n, from_scratch=variant == "scratch")
     watched = sorted(stratified([str(label) for label in labels], 0.02, seed))  # only to be looked at
     result = train_classifier(
         docs,
@@ -173,20 +191,29 @@ def classify(case: Case, words: Words, recipe: Recipe, work: Path, variant: str,
         [labels[place] for place in watched],
         words.vocab,
         encoder=encoder,
+        config=classifier_config(len(words.vocab), recipe.classifier_drop_mult, **sizes),
+        plan=recipe.unfreezing_plan(n),
+        wd=recipe.classifier_wd,
+        clip=recipe.classifier_clip,
+        bs=recipe.classifier_bs or classifier_batch_size(n),
+        seq_len=recipe.seq_len,
+        max_len=recipe.max_len,
         direction=way,
         seed=seed,
-        **settings,
+        precision=precision,
     )
-    return predict_probs(result.model, words.test, 64, way, recipe.precision)
+    return predict_probs(result.model, words.test, 64, way)
 
 
-def run(data: str, recipe: Recipe, work: Path, seeds: int, minutes: float, shard: tuple[int, int]) -> bool:
+def run(
+    data: str, recipe: Recipe, work: Path, seeds: int, minutes: float, shard: tuple[int, int], precision: str
+) -> bool:
     """Run what is not there yet, as long as there is time; True when all is there."""
     case = load(data)
     words = to_words(case, recipe)
     work.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
-    train_language_models(words, recipe, work)
+    train_language_models(words, recipe, work, precision)
     jobs = [(n, seed, v) for seed in range(seeds) for n in N_LABELS[data] for v in VARIANTS if v != "ensemble"]
     for number, (n, seed, variant) in enumerate(jobs):
         file = work / f"{variant}-{n}-{seed}.npy"
@@ -195,7 +222,7 @@ def run(data: str, recipe: Recipe, work: Path, seeds: int, minutes: float, shard
         if time.monotonic() - began > 60 * minutes:
             return False
         start = time.perf_counter()
-        probs = classify(case, words, recipe, work, variant, n, seed)
+        probs = classify(case, words, recipe, work, variant, n, seed, precision)
         temporary = file.with_suffix(".partial.npy")
         np.save(temporary, probs.astype(np.float32))
         temporary.replace(file)
@@ -227,7 +254,7 @@ def report(data: str, recipe: Recipe, work: Path, command: str) -> Path:
                 seeds = min(len(right[better]), len(right[worse]))
                 gain = right[better][:seeds].astype(float) - right[worse][:seeds]
                 differences.append({"labels": n, "of": better, "over": worse, "seeds": seeds, **_interval(gain)})
-    models = {name: json.loads((work / f"{name}.json").read_text()) for name in ("target", "forward", "backward")}
+    models = {name: json.loads((work / f"{name}.json").read_text()) for name in LANGUAGE_MODELS}
     results = {"table": table, "differences": differences, "language_models": models}
     path = ROOT / "results" / f"low_shot_{data}.json"
     finish_receipt(receipt, results, path)
@@ -268,16 +295,19 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=1e9, help="begin nothing new after so many minutes")
     parser.add_argument("--shard", default="0/1", help="0/2 and 1/2 share the work between two processes")
     parser.add_argument("--work", type=Path, default=None)
+    parser.add_argument("--precision", default="fp32", help="of the training: fp32 or bf16")
+    parser.add_argument("--recipe", default="small")
     parser.add_argument("--report", action="store_true", help="only put together what is there")
     options = parser.parse_args()
-    recipe = Recipe()
+    recipe = load_recipe(options.recipe)
     work = options.work or ROOT / "runs" / "low_shot" / options.data
     shard = tuple(map(int, options.shard.split("/")))
-    complete = options.report or run(options.data, recipe, work, options.seeds, options.minutes, shard)
+    complete = options.report or run(
+        options.data, recipe, work, options.seeds, options.minutes, shard, options.precision
+    )
     if complete:
-        report(
-            options.data, recipe, work, f"python benchmarks/low_shot.py --data {options.data} --seeds {options.seeds}"
-        )
+        command = f"python benchmarks/low_shot.py --data {options.data} --seeds {options.seeds}"
+        report(options.data, recipe, work, f"{command} --precision {options.precision}")
     return 0 if complete else 1
 
 
