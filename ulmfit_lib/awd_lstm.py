@@ -209,6 +209,17 @@ class WeightDropLSTM(nn.Module):
         return f"{self.weight_ih.shape[1]}, {self.n_out}, weight_p={self.weight_p}"
 
 
+class BlankLinear(nn.Linear):
+    """A linear layer whose weights are the caller's to set.
+
+    `nn.Linear` draws weights from the caller's random numbers. (`nn.utils.skip_init` would not, but it loads a whole
+    system for symbolic mathematics: seconds at every start.)
+    """
+
+    def reset_parameters(self) -> None:
+        """Draw nothing."""
+
+
 def detach_state(state: State) -> State:
     """Return the same numbers cut off from the graph that made them: gradients stop here.
 
@@ -306,8 +317,7 @@ class LanguageModel(nn.Module):
         super().__init__()
         self.config = config
         self.encoder = AWDLSTM(config, seed)
-        # nn.Linear would draw weights of its own, from the caller's random numbers.
-        self.decoder = nn.utils.skip_init(nn.Linear, config.emb_sz, config.vocab_sz, bias=config.out_bias)
+        self.decoder = BlankLinear(config.emb_sz, config.vocab_sz, bias=config.out_bias)
         if config.tie_weights:
             self.decoder.weight = self.encoder.encoder.weight
         else:

@@ -25,7 +25,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ulmfit_lib.awd_lstm import AWDLSTM, State, detach_state
+from ulmfit_lib.awd_lstm import AWDLSTM, BlankLinear, State, detach_state
 from ulmfit_lib.errors import ConfigError, DataError
 
 
@@ -161,7 +161,7 @@ class ClassifierHead(nn.Module):
             norm = nn.BatchNorm1d(size_in)
             nn.init.constant_(norm.bias, 1e-3)  # as fastai begins
             # It needs no bias: the batch normalisation before it has one already.
-            linear = nn.utils.skip_init(nn.Linear, size_in, size_out, bias=False)
+            linear = BlankLinear(size_in, size_out, bias=False)
             bound = size_in**-0.5  # PyTorch's own
             nn.init.uniform_(linear.weight, -bound, bound, generator=generator)
             layers += [norm, nn.Dropout(p), linear, nn.ReLU()]

@@ -18,8 +18,10 @@ from ulmfit_lib.errors import ConfigError
 
 METHODS = ("chunked", "plain", "fused")
 
-# A chunk's logits should stay in a processor's cache; a GPU would rather have few and large chunks.
-_LOGITS_A_CHUNK = {"cpu": 4_000_000, "cuda": 100_000_000}
+# A chunk's logits should stay in a processor's cache, but a matrix product of few rows is slow; a GPU would rather have
+# few and large chunks.
+_LOGITS_A_CHUNK = {"cpu": 2_000_000, "cuda": 100_000_000}
+_FEWEST_TOKENS = 256
 
 
 class _ChunkedCrossEntropy(torch.autograd.Function):
@@ -29,27 +31,38 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
     def forward(
         ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, chunk: int, dtype: torch.dtype
     ) -> Tensor:
-        n_tokens = len(hidden)
+        n_tokens, vocab_sz = len(hidden), len(weight)
+        chunk = min(chunk, n_tokens)
         hidden_low, weight_low, bias_low = hidden.to(dtype), weight.to(dtype), bias.to(dtype)
         grad_hidden = torch.empty_like(hidden_low)  # (n_tokens, emb_sz)
         grad_weight, grad_bias = torch.zeros_like(weight), torch.zeros_like(bias)
         exact = torch.promote_types(dtype, torch.float32)  # sums are never made in half precision
         loss = torch.zeros((), device=hidden.device, dtype=exact)
+        # The memory of the largest tensors is asked for once; from the system it would come anew for every chunk.
+        logits_memory = hidden.new_empty(chunk, vocab_sz, dtype=exact)
+        probs_memory = torch.empty_like(logits_memory)
+        low_memory = logits_memory if dtype == exact else hidden.new_empty(chunk, vocab_sz, dtype=dtype)
+        product = torch.empty_like(weight_low)  # (vocab_sz, emb_sz)
         for start in range(0, n_tokens, chunk):
-            part = slice(start, start + chunk)
-            logits = torch.addmm(bias_low, hidden_low[part], weight_low.t())  # (chunk, vocab_sz)
-            log_probs = F.log_softmax(logits, dim=1, dtype=exact)  # (chunk, vocab_sz)
-            target = targets[part, None]  # (chunk, 1)
-            loss -= log_probs.gather(1, target).sum()
+            inputs, target = hidden_low[start : start + chunk], targets[start : start + chunk, None]
+            rows = len(inputs)
+            low = torch.addmm(bias_low, inputs, weight_low.t(), out=low_memory[:rows])  # (rows, vocab_sz)
+            logits = low if dtype == exact else logits_memory[:rows].copy_(low)
+            probs = torch.softmax(logits, dim=1, out=probs_memory[:rows])  # (rows, vocab_sz)
+            # The logarithm of the sum of the exponentials: the largest probability is exp(largest logit) / sum, and
+            # never so small as to be rounded to zero.
+            log_sum = logits.amax(dim=1) - probs.amax(dim=1).log()  # (rows,)
+            loss += (log_sum - logits.gather(1, target).squeeze(1)).sum()
             # The gradient of a token's loss by its logits: the probabilities, less one at the right word.
-            grad = log_probs.exp_().scatter_add_(1, target, torch.full_like(target, -1, dtype=exact))
+            grad = probs.scatter_add_(1, target, torch.full_like(target, -1, dtype=exact))
             grad_bias += grad.sum(dim=0)
-            grad = grad.to(dtype)
-            torch.mm(grad, weight_low, out=grad_hidden[part])
+            if dtype != exact:
+                grad = low.copy_(grad)
+            torch.mm(grad, weight_low, out=grad_hidden[start : start + chunk])
             if dtype == weight.dtype:
-                grad_weight.addmm_(grad.t(), hidden_low[part])
+                grad_weight.addmm_(grad.t(), inputs)
             else:
-                grad_weight += grad.t() @ hidden_low[part]
+                grad_weight += torch.mm(grad.t(), inputs, out=product)
         ctx.save_for_backward(grad_hidden, grad_weight, grad_bias)
         ctx.n_tokens, ctx.hidden_dtype = n_tokens, hidden.dtype
         return loss / n_tokens
@@ -65,9 +78,9 @@ def tokens_a_chunk(vocab_sz: int, device_type: str) -> int:
     """Return how many tokens' logits are held at once.
 
     >>> tokens_a_chunk(8_000, "cpu")
-    500
+    256
     """
-    return max(64, _LOGITS_A_CHUNK.get(device_type, _LOGITS_A_CHUNK["cuda"]) // vocab_sz)
+    return max(_FEWEST_TOKENS, _LOGITS_A_CHUNK.get(device_type, _LOGITS_A_CHUNK["cuda"]) // vocab_sz)
 
 
 class LanguageModelLoss:
