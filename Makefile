@@ -5,6 +5,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 RUN := runs/course
+# Two processes share the tests: threads of their own, which spin while they wait, would slow both down many times.
+PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest
 NBVAL := -p ulmfit_lib.authoring.nbval_environment --nbval --nbval-current-env
 
 .DEFAULT_GOAL := help
@@ -23,7 +25,7 @@ course: $(READY) ## set up, train the whole pipeline on the shipped reviews, bui
 
 .PHONY: test
 test: $(READY) ## set up, run the whole test suite
-	$(BIN)/python -m pytest -n 2 --dist loadfile --doctest-modules $(NBVAL) tests ulmfit_lib book solutions
+	$(PYTEST) -n 2 --dist loadfile --doctest-modules $(NBVAL) tests ulmfit_lib book solutions
 
 .PHONY: setup
 setup: $(READY) ## set up only: .venv with every package pinned
@@ -52,7 +54,7 @@ notebooks: $(READY) ## execute and normalise every notebook of book/ and solutio
 
 .PHONY: validate
 validate: $(READY) ## run every notebook again and compare what it gives with what is stored
-	$(BIN)/python -m pytest $(NBVAL) book solutions
+	$(PYTEST) $(NBVAL) book solutions
 
 .PHONY: release
 release: $(READY) ## make the student release of every problem set in exercises/
@@ -69,7 +71,7 @@ format: $(READY) ## format and lint the code
 
 .PHONY: test-slow
 test-slow: $(READY) ## run the tests that take minutes (set ULMFIT_DATA for the data sets)
-	$(BIN)/python -m pytest -m slow
+	$(PYTEST) -m slow
 
 .PHONY: clean
 clean: ## remove what was built (not .venv, not work/)
