@@ -53,12 +53,36 @@ notebooks: $(READY) ## execute and normalise every notebook of book/ and solutio
 	$(BIN)/python -m ulmfit_lib.authoring.notebooks
 
 .PHONY: validate
-validate: $(READY) ## run every notebook again and compare what it gives with what is stored
-	$(PYTEST) $(NBVAL) book solutions
+validate: $(READY) ## run every notebook and every proof of the graders again, and give a verdict
+	$(BIN)/ulmfit grading validate
 
 .PHONY: release
 release: $(READY) ## make the student release of every problem set in exercises/
-	$(BIN)/python -m ulmfit_lib.grading.release
+	$(BIN)/ulmfit grading release
+
+.PHONY: student
+student: $(READY) ## copy the problem sets (or SET=1) into work/ and open Jupyter (JUPYTER=no: do not)
+	$(BIN)/ulmfit student $(SET) $(if $(filter no,$(JUPYTER)),--no-jupyter)
+
+.PHONY: submit
+submit: $(READY) ## zip your notebook of SET=1, to hand it in
+	$(BIN)/ulmfit submit $(SET)
+
+.PHONY: grade
+grade: $(READY) ## mark a class: SUBMISSIONS=folder-or-zip, SET=1 (marks, statistics, feedback)
+	$(BIN)/ulmfit grading grade $(if $(SUBMISSIONS),"$(SUBMISSIONS)") $(if $(SET),--set $(SET))
+
+.PHONY: feedback
+feedback: $(READY) ## write a page of feedback for each student
+	$(BIN)/ulmfit grading feedback $(if $(SET),--set $(SET))
+
+.PHONY: marks
+marks: $(READY) ## write the marks as CSV: plain, for Canvas and for Moodle
+	$(BIN)/ulmfit grading marks $(if $(SET),--set $(SET))
+
+.PHONY: mutants
+mutants: $(READY) ## change the solutions in every small way, and see that the checks notice
+	$(BIN)/python -m ulmfit_lib.authoring.mutants
 
 .PHONY: doctor
 doctor: $(READY) ## say what is installed, and what to do about the rest
@@ -74,5 +98,6 @@ test-slow: $(READY) ## run the tests that take minutes (set ULMFIT_DATA for the 
 	$(PYTEST) -m slow
 
 .PHONY: clean
-clean: ## remove what was built (not .venv, not work/)
-	rm -rf _build runs .pytest_cache .ruff_cache .hypothesis
+clean: ## remove what was built (not .venv, not work/, not the marks in runs/grading/)
+	rm -rf _build .pytest_cache .ruff_cache .hypothesis
+	@test ! -d runs || find runs -mindepth 1 -maxdepth 1 ! -name grading -exec rm -rf {} +

@@ -6,6 +6,6 @@ of the names is that of `ulmfit --help`.
 
 from ulmfit_lib.commands.app import app
 
-from ulmfit_lib.commands import doctor, run, pack, pretrain  # isort: skip
+from ulmfit_lib.commands import doctor, run, pack, pretrain, students, grading  # isort: skip
 
-__all__ = ["app", "doctor", "pack", "pretrain", "run"]
+__all__ = ["app", "doctor", "grading", "pack", "pretrain", "run", "students"]

@@ -2,8 +2,12 @@
 
 python -m ulmfit_lib.grading.release            # write exercises/
 python -m ulmfit_lib.grading.release --check    # say whether exercises/ is what would be written
+
+Each release carries a digest of its cells, so that one that was edited by hand is noticed and not written over.
 """
 
+import hashlib
+import json
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -11,7 +15,7 @@ from pathlib import Path
 
 from ulmfit_lib.errors import UlmfitError
 from ulmfit_lib.files import write_atomically
-from ulmfit_lib.grading.course import ROOT, nbgrader_api, succeed
+from ulmfit_lib.grading.course import ROOT, GradingError, nbgrader_api, succeed
 
 
 def slugs(root: Path = ROOT) -> list[str]:
@@ -31,7 +35,7 @@ def generate(root: Path = ROOT, only: Sequence[str] = ()) -> dict[str, bytes]:
         with nbgrader_api(root, CourseDirectory=course) as api:
             for slug in only or slugs(root):
                 succeed(api.generate_assignment(slug, force=True, create=True), f"to release {slug}")
-        return {slug: (release / slug / f"{slug}.ipynb").read_bytes() for slug in only or slugs(root)}
+        return {slug: _signed((release / slug / f"{slug}.ipynb").read_bytes()) for slug in only or slugs(root)}
 
 
 def outdated(root: Path = ROOT) -> list[str]:
@@ -39,14 +43,51 @@ def outdated(root: Path = ROOT) -> list[str]:
     return [slug for slug, content in generate(root).items() if not _same(_released(root, slug), content)]
 
 
+def edited(root: Path = ROOT) -> list[str]:
+    """Return the problem sets whose notebook in exercises/ was changed since it was released."""
+    found = []
+    for slug in slugs(root):
+        path = _released(root, slug)
+        if not path.exists():
+            continue
+        try:
+            notebook = json.loads(path.read_bytes())
+            said = notebook["metadata"].get("ulmfit", {}).get("release")
+            changed = said is not None and said != _digest(notebook["cells"])
+        except (ValueError, KeyError, TypeError, AttributeError):
+            changed = True
+        if changed:
+            found.append(slug)
+    return found
+
+
 def write(root: Path = ROOT) -> list[str]:
-    """Write every release that changed, and return their names."""
+    """Write every release that changed, and return their names.
+
+    Raises:
+        GradingError: a notebook in exercises/ was edited by hand; nothing is written.
+    """
+    if by_hand := edited(root):
+        raise GradingError(
+            f"edited by hand: {', '.join(f'exercises/{slug}' for slug in by_hand)}.",
+            fix="Make the change in solutions/ instead, delete the edited notebook, and run `make release` again.",
+        )
     changed = []
     for slug, content in generate(root).items():
         if not _same(_released(root, slug), content):
             write_atomically(_released(root, slug), content)
             changed.append(slug)
     return changed
+
+
+def _digest(cells: list) -> str:
+    return hashlib.sha256(json.dumps(cells, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _signed(content: bytes) -> bytes:
+    notebook = json.loads(content)
+    notebook["metadata"]["ulmfit"] = {"release": _digest(notebook["cells"])}
+    return (json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()
 
 
 def _released(root: Path, slug: str) -> Path:
