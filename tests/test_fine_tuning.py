@@ -1,7 +1,6 @@
 """Fine-tuning from end to end on a language of a few words, and its groups side by side with fastai's."""
 
 import math
-from copy import deepcopy
 
 import pytest
 import torch
@@ -9,7 +8,6 @@ import torch.nn.functional as F
 from fastai.text.all import (
     AWD_LSTM,
     Callback,
-    CancelEpochException,
     awd_lstm_lm_config,
     awd_lstm_lm_split,
     get_language_model,
@@ -31,7 +29,7 @@ from ulmfit_lib.history import History
 from ulmfit_lib.pretrained import PretrainedLM, load_language_model, to_fastai_names
 from ulmfit_lib.rules import SPECIAL_TOKENS
 from ulmfit_lib.streams import LMStream
-from ulmfit_lib.training import fit_one_cycle, seeded
+from ulmfit_lib.training import fit_one_cycle
 
 SIZES = {"emb_sz": 8, "n_hid": 12, "n_layers": 2}
 VOCAB_TOKENS = [*SPECIAL_TOKENS, *(f"w{i}" for i in range(7))]
@@ -171,82 +169,6 @@ def test_the_loader_gives_the_windows_of_the_stream_from_any_window_on():
     assert found == [(x.tolist(), y.tolist()) for x, y in stream.batches(epoch=2, start=3)]
     assert all(x.dtype == y.dtype == torch.int64 for x, y in loader)
     assert len(list(loader)) == len(loader) == len(stream)  # only the first pass begins later
-
-
-# What a checkpoint needs
-
-
-class StopAfter(Callback):
-    """Stops a training after some steps, and keeps all that is needed to go on from there."""
-
-    order, run_valid = 90, False
-
-    def __init__(self, n_steps):
-        self.n_steps = n_steps
-
-    def after_batch(self):
-        learn = self.learn
-        if learn.train_iter == self.n_steps:
-            self.weights, self.optimizer = weights_of(learn.model), deepcopy(learn.opt.state_dict())
-            self.random, self.state = torch.get_rng_state(), learn.carried_state.state
-            self.at = (learn.epoch, learn.iter + 1, learn.train_iter, learn.pct_train)
-            raise KeyboardInterrupt
-
-
-class GoOn(Callback):
-    """Begins a training where another was stopped."""
-
-    order = -3
-
-    def __init__(self, stopped):
-        self.stopped, self.begun = stopped, False
-
-    def before_epoch(self):
-        if self.learn.epoch < self.stopped.at[0]:
-            raise CancelEpochException
-
-    def before_train(self):
-        if not self.begun:
-            self.begun = True
-            _, window, self.learn.train_iter, self.learn.pct_train = self.stopped.at
-            self.learn.next_epoch.loader.start = window
-            self.learn.carried_state.resume_from = self.stopped.state
-            torch.set_rng_state(self.stopped.random)
-
-
-@pytest.mark.parametrize("n_steps", [5, 22, 30, 44])  # inside of an epoch, and at the end of either
-def test_an_interrupted_training_can_go_on_bit_for_bit(n_steps):
-    def learner(*cbs):
-        streams = LMStream(TRAIN, 4, 7, shuffle=True), LMStream(VALID, 4, 7)
-        learn = make_lm_learner(LanguageModel(CONFIG), *streams, FineTuningPlan(clip=0.1))
-        return learn.add_cbs(cbs)
-
-    def train(learn, history):
-        with seeded(0):
-            fit_one_cycle(learn, 2, 1e-2, history)
-
-    whole, whole_history = learner(), History()
-    train(whole, whole_history)
-    assert len(whole_history.losses) == 44
-
-    stop, history = StopAfter(n_steps), History()
-    with pytest.raises(KeyboardInterrupt):
-        train(learner(stop), history)
-    assert len(history.losses) == n_steps
-    resumed = learner(GoOn(stop))
-    resumed.create_opt()
-    resumed.model.load_state_dict(stop.weights)
-    resumed.opt.load_state_dict(stop.optimizer)
-    train(resumed, history)
-    for name, weight in whole.model.state_dict().items():
-        assert torch.equal(resumed.model.state_dict()[name], weight), name
-    assert (history.losses, history.lrs, history.moms) == (
-        whole_history.losses,
-        whole_history.lrs,
-        whole_history.moms,
-    )
-    scores = [[(log.epoch, log.train_loss, log.valid_loss) for log in h.epochs] for h in (history, whole_history)]
-    assert scores[0] == scores[1]
 
 
 # Groups and freezing

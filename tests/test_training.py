@@ -161,23 +161,6 @@ def test_the_state_is_carried_from_batch_to_batch_and_begins_anew_in_each_epoch(
     assert learn.carried_state.state is learn.carried_state.output is None  # nothing stays behind
 
 
-def test_a_fit_can_begin_with_a_given_state():
-    learn, seen = our_learner(), []
-
-    class Spy(Callback):
-        order = 6
-
-        def before_batch(self):
-            seen.append(self.learn.xb[1])
-
-    given = [(torch.ones_like(h), torch.ones_like(c)) for h, c in learn.model.initial_state(BS)]
-    learn.carried_state.resume_from = given
-    learn.add_cbs([Spy()])
-    fit_one_cycle(learn, 2, 1e-3, History())
-    assert seen[0] is given
-    assert seen[13] is None  # the second epoch
-
-
 def test_a_loss_that_is_no_number_stops_at_its_step_and_leaves_the_weights_of_the_step_before():
     learn, history, before = our_learner(), History(), {}
 

@@ -2,13 +2,15 @@
 
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from fastai.text.all import Callback, Learner
 from torch import Tensor
 
+from ulmfit_lib.checkpoints import Checkpointer
 from ulmfit_lib.classifier_batches import ShuffledBatches, SortedBatches
 from ulmfit_lib.freezing import (
     Stage,
@@ -58,11 +60,29 @@ class ClassifierHistory:
     moms: list[float] = field(default_factory=list)
     epochs: list[ClassifierEpoch] = field(default_factory=list)
 
+    def saved(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps of it; numbers stay exactly what they are."""
+        steps = {name: torch.tensor(getattr(self, name), dtype=torch.float64) for name in ("losses", "lrs", "moms")}
+        return {**steps, "epochs": [asdict(epoch) for epoch in self.epochs]}
 
-def follow_plan(learn: Learner, plan: UnfreezingPlan, batches: ShuffledBatches, record: "Record") -> None:
+    def load(self, saved: dict[str, Any]) -> None:
+        """Become what `saved` gave."""
+        for name in ("losses", "lrs", "moms"):
+            setattr(self, name, saved[name].tolist())
+        self.epochs = [ClassifierEpoch(**epoch) for epoch in saved["epochs"]]
+
+
+def follow_plan(
+    learn: Learner,
+    plan: UnfreezingPlan,
+    batches: ShuffledBatches,
+    record: "Record",
+    checkpointer: Checkpointer | None = None,
+) -> None:
     """Train stage after stage.
 
     Raises:
+        ArtifactError: the checkpoint to go on from is damaged or belongs to another training, or none can be written.
         ConfigError: a stage does not fit the number of groups; nothing is trained then.
         TrainingError: a loss was not a finite number.
     """
@@ -70,21 +90,29 @@ def follow_plan(learn: Learner, plan: UnfreezingPlan, batches: ShuffledBatches, 
     for stage in plan.stages:
         check_freeze_to(stage.freeze_to, len(groups))
     learn.create_opt()
-    for number, stage in enumerate(plan.stages, start=1):
-        record.stage = number
-        batches.steps = stage.steps
-        freeze_to(groups, stage.freeze_to)
-        learn.opt.clear_state()
-        rates = Rates(stage, stage.n_steps(batches.steps_an_epoch), plan.factor, learn.moms)
-        learn.finite_loss.failure = None
-        try:
-            with no_cudnn_warning():
-                learn.fit(stage.epochs or 1, cbs=rates)
-        finally:  # whatever stopped it, Ctrl-C included
-            if hasattr(learn, "autocast"):
-                learn.autocast.leave()
-        if learn.finite_loss.failure is not None:
-            raise learn.finite_loss.failure
+    checkpointer = checkpointer or Checkpointer(None)
+    learn.add_cb(checkpointer)
+    begin = checkpointer.open()
+    with checkpointer.running():
+        for number, stage in enumerate(plan.stages, start=1):
+            if number - 1 < begin:
+                continue
+            record.stage = number
+            checkpointer.phase = number - 1
+            batches.steps = stage.steps
+            freeze_to(groups, stage.freeze_to)
+            learn.opt.clear_state()
+            rates = Rates(stage, stage.n_steps(batches.steps_an_epoch), plan.factor, learn.moms)
+            learn.finite_loss.failure = None
+            try:
+                with no_cudnn_warning():
+                    learn.fit(stage.epochs or 1, cbs=rates)
+            finally:  # whatever stopped it, Ctrl-C included
+                if hasattr(learn, "autocast"):
+                    learn.autocast.leave()
+            if learn.finite_loss.failure is not None:
+                raise learn.finite_loss.failure
+    learn.remove_cb(checkpointer)
 
 
 def activation_penalty(output: Tensor, mask: Tensor, alpha: float = 2.0, beta: float = 1.0) -> Tensor:
@@ -136,13 +164,13 @@ class Rates(Callback):
     run_valid = False
 
     def __init__(self, stage: Stage, n_steps: int, factor: float, moms: tuple[float, float, float]) -> None:
-        self.stage, self.n_steps, self.factor, self.moms, self.step = stage, n_steps, factor, moms, 0
+        self.stage, self.n_steps, self.factor, self.moms = stage, n_steps, factor, moms
 
     def before_batch(self) -> None:
-        lr = self.stage.lr_at(self.step, self.n_steps)
+        step = self.learn.train_iter
+        lr = self.stage.lr_at(step, self.n_steps)
         self.learn.opt.set_hyper("lr", discriminative_lrs(lr, len(self.learn.opt.hypers), self.factor))
-        self.learn.opt.set_hyper("mom", one_cycle_momentum(self.step, self.n_steps, self.moms))
-        self.step += 1
+        self.learn.opt.set_hyper("mom", one_cycle_momentum(step, self.n_steps, self.moms))
 
 
 class Record(Callback):
@@ -155,7 +183,7 @@ class Record(Callback):
         self.history = ClassifierHistory()
         self.stage, self.valid_probs = 0, None
 
-    def before_train(self) -> None:
+    def before_epoch(self) -> None:
         self.losses, self.sizes, self.logits, self.began = [], [], [], time.perf_counter()
 
     def after_batch(self) -> None:
@@ -167,7 +195,33 @@ class Record(Callback):
         self.history.lrs.append(self.learn.opt.hypers[-1]["lr"])
         self.history.moms.append(self.learn.opt.hypers[-1]["mom"])
 
+    def saved(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps: the history, and how far this epoch has come."""
+        return {
+            "history": self.history.saved(),
+            "valid_probs": None if self.valid_probs is None else torch.from_numpy(self.valid_probs),
+            "losses": torch.stack(self.losses) if self.losses else None,
+            "sizes": list(self.sizes),
+            "logits": list(self.logits),
+            "seconds": time.perf_counter() - self.began,
+        }
+
+    def load(self, saved: dict[str, Any]) -> None:
+        """Go on with the history of a checkpoint, before its epoch begins."""
+        self.history.load(saved["history"])
+        self.valid_probs = None if saved["valid_probs"] is None else saved["valid_probs"].numpy()
+
+    def load_epoch(self, saved: dict[str, Any]) -> None:
+        """Go on in the midst of a checkpoint's epoch; the seconds of all sittings are added up."""
+        self.load(saved)
+        device = next(self.learn.model.parameters()).device
+        self.losses = [] if saved["losses"] is None else list(saved["losses"].to(device).unbind())
+        self.sizes, self.logits = list(saved["sizes"]), [logits.to(device) for logits in saved["logits"]]
+        self.began = time.perf_counter() - saved["seconds"]
+
     def after_epoch(self) -> None:
+        if not self.logits:
+            return  # the epoch was skipped
         # Numbers are asked for once an epoch: each time makes a GPU's queue run empty.
         losses = torch.stack(self.losses).float().tolist()
         logits = restore_order(torch.cat(self.logits).float().cpu().numpy(), self.valid_batches.order)

@@ -5,7 +5,7 @@ Each stage of the plan unfreezes more of the model and has a schedule of its own
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ulmfit_lib.awd_lstm import AWDLSTM, AWDConfig, classifier_config
+from ulmfit_lib.checkpoints import Checkpointer, Checkpoints, fingerprint
 from ulmfit_lib.classifier import TextClassifier
 from ulmfit_lib.classifier_batches import Docs, ShuffledBatches, SortedBatches, number_labels, read_docs
 from ulmfit_lib.classifier_files import save_classifier
@@ -76,6 +77,7 @@ def train_classifier(
     alpha: float = 2.0,
     beta: float = 1.0,
     clip: float | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> ClassifierResult:
     """Train a classifier by a plan of gradual unfreezing, judging the validation documents after each epoch.
 
@@ -98,9 +100,11 @@ def train_classifier(
         seq_len, max_len, lin_ftrs, ps: see `TextClassifier`.
         wd, moms, clip: see `make_learner`; `moms` are those of each stage.
         alpha, beta: the weights of AR and TAR.
+        checkpoints: where and how often the training is kept, and whether to go on with it. When the artifact is
+            saved, the checkpoints are deleted; without `out` they stay.
 
     Raises:
-        ArtifactError: the encoder's weights have other sizes.
+        ArtifactError: the encoder's weights have other sizes, or the checkpoint belongs to another training.
         ConfigError: an option makes no sense.
         DataError: no documents, an empty one, an id outside the vocabulary, or labels that do not fit.
         TrainingError: a loss was not a finite number.
@@ -147,8 +151,25 @@ def train_classifier(
         wd=wd,
         moms=moms,
     )
+    training = {
+        "kind": "classifier",
+        "direction": direction,
+        "model": asdict(model.encoder.config),
+        "head": [list(lin_ftrs), list(ps)],
+        "reading": [seq_len, max_len],
+        "vocabulary": fingerprint(vocab.tokens),
+        "labels": [str(name) for name in label_names],
+        "training texts": fingerprint(np.concatenate([*train, y_train])),
+        "validation texts": fingerprint(np.concatenate([*valid, y_valid])),
+        "batch size": bs,
+        "seed": seed,
+        "plan": asdict(plan),
+        "regularisation": [wd, list(moms), alpha, beta, clip],
+        "encoder": fingerprint(model.encoder.encoder.weight.detach().cpu().numpy()),
+    }
+    checkpointer = Checkpointer(checkpoints, training, progress)
     with seeded(seed, device):
-        follow_plan(learn, plan, batches, record)
+        follow_plan(learn, plan, batches, record, checkpointer)
 
     accuracy = record.history.epochs[-1].accuracy
     result = ClassifierResult(
@@ -156,6 +177,8 @@ def train_classifier(
     )
     if out is not None:
         save_classifier(out, model, vocab, label_names, direction, receipt)
+        if checkpoints is not None:
+            checkpoints.remove()
     return result
 
 

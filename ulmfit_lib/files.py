@@ -1,7 +1,6 @@
 """Writing so that nobody ever finds half a file: write beside the target, then rename it, which is one step."""
 
 import contextlib
-import fcntl
 import glob
 import hashlib
 import os
@@ -11,7 +10,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
 _SECONDS_TO_LOCK = 2
+#: Where there are no locks that end with their process, only what has not been touched for a day is taken for left.
+_SECONDS_WITHOUT_LOCKS = 24 * 3600
 
 
 def sha256_of(path: Path) -> str:
@@ -34,19 +40,34 @@ def write_atomically(path: Path, content: str | bytes) -> Path:
         OSError: the disk is full or the place cannot be written; the old file is then untouched.
     """
     path = Path(path)
+    with write_beside(path, content.encode("utf-8") if isinstance(content, str) else content) as beside:
+        os.replace(beside, path)
+    return path
+
+
+@contextlib.contextmanager
+def write_beside(path: Path, content: bytes) -> Iterator[Path]:
+    """Write a file beside `path`, whole and on the disk, and give its name; unless the block moves it, it is deleted.
+
+    What processes that were killed had left behind there is deleted first.
+
+    Raises:
+        OSError: the disk is full or the place cannot be written.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    data = content.encode("utf-8") if isinstance(content, str) else content
-    beside = _beside(path)
+    _delete_left_behind(path)
+    beside, lock = _beside(path), None
     try:
         with open(beside, "xb") as file:
-            file.write(data)
+            lock = _lock(beside)
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(beside, path)
-    except BaseException:
+        yield beside
+    finally:
         beside.unlink(missing_ok=True)
-        raise
-    return path
+        if lock is not None:
+            os.close(lock)
 
 
 @contextlib.contextmanager
@@ -105,12 +126,15 @@ def _older(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.older")
 
 
-def _lock(folder: Path) -> int | None:
-    """Lock a folder until this process ends or closes what is returned; None if another one has locked it.
+def _lock(path: Path) -> int | None:
+    """Lock a file or folder until this process ends or closes what is returned; None if another one has locked it.
 
-    The system gives the lock back however the process ends, so an unlocked folder is one left behind.
+    The system gives the lock back however the process ends, so what is not locked was left behind. Windows has no such
+    locks for folders; there nothing is locked, and what is old is taken for left behind.
     """
-    descriptor = os.open(folder, os.O_RDONLY)
+    if fcntl is None:
+        return None
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -119,14 +143,24 @@ def _lock(folder: Path) -> int | None:
     return descriptor
 
 
-def _delete_left_behind(folder: Path) -> None:
-    for left in folder.parent.glob(f".{glob.escape(folder.name)}.*.partial"):
-        # A process that has just made its folder may not have locked it yet.
-        if not left.is_dir() or time.time() - left.stat().st_mtime < _SECONDS_TO_LOCK:
+def _delete_left_behind(target: Path) -> None:
+    """Delete what killed processes had written so far of a file or folder."""
+    for left in target.parent.glob(f".{glob.escape(target.name)}.*.partial"):
+        try:
+            age = time.time() - left.stat().st_mtime
+            # A process that has just made its folder may not have locked it yet.
+            if age < (_SECONDS_TO_LOCK if fcntl else _SECONDS_WITHOUT_LOCKS):
+                continue
+            lock = _lock(left)
+        except FileNotFoundError:  # its process has just finished
             continue
-        lock = _lock(left)
-        if lock is not None:
+        if lock is None and fcntl is not None:
+            continue
+        if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
+        if lock is not None:
             os.close(lock)
 
 

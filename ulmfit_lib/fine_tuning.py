@@ -8,7 +8,7 @@ Source: Howard and Ruder (2018), section 3.2; the book's recipe is that of Howar
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,6 +17,7 @@ from fastai.text.all import Callback, Learner
 from torch import Tensor, nn
 
 from ulmfit_lib.awd_lstm import AWDConfig, LanguageModel, lm_config
+from ulmfit_lib.checkpoints import Checkpointer, Checkpoints, fingerprint
 from ulmfit_lib.direction import FORWARD, check_direction
 from ulmfit_lib.errors import ConfigError
 from ulmfit_lib.history import History, Progress, perplexity
@@ -220,6 +221,7 @@ def fine_tune_language_model(
     precision: str = "fp32",
     progress: Progress | None = None,
     out: Path | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> LMResult:
     """Train a language model on documents, phase by phase, from pretrained weights or from scratch.
 
@@ -239,9 +241,12 @@ def fine_tune_language_model(
         precision: "fp32", "bf16" or "fp16".
         progress: called with a line of text an epoch, such as `print`; None for silence.
         out: a folder for two artifacts, `language_model` and `encoder`; None to save nothing.
+        checkpoints: where and how often the training is kept, and whether to go on with it. When the artifacts are
+            saved, the checkpoints are deleted; without `out` they stay.
 
     Raises:
-        ArtifactError: the pretrained weights are of another direction or size.
+        ArtifactError: the pretrained weights are of another direction or size, or the checkpoint belongs to another
+            training.
         ConfigError: an option makes no sense.
         DataError: the texts are too short for `bs` mini-streams, or hold ids that the vocabulary lacks.
         TrainingError: a loss was not a finite number.
@@ -263,13 +268,16 @@ def fine_tune_language_model(
         stream.check_ids(len(vocab))
     learn = make_lm_learner(model, train, valid, plan, device=device, precision=precision)
     history = History()
+    training = describe_training(model, vocab, train, valid, plan, seed, pretrained)
     with seeded(seed, device):
-        follow_plan(learn, plan, history, progress)
+        follow_plan(learn, plan, history, progress, Checkpointer(checkpoints, training, progress))
     model.eval()
     last = history.epochs[-1]
     if out is not None:
         save_language_model(Path(out) / "language_model", model, vocab, direction)
         save_encoder(Path(out) / "encoder", model, vocab, direction)
+        if checkpoints is not None:
+            checkpoints.remove()
     return LMResult(model, history, last.valid_loss, last.perplexity, last.accuracy)
 
 
@@ -306,10 +314,44 @@ def evaluate_language_model(
     return Score(loss, perplexity(loss), int(torch.stack(n_correct).sum()) / n_tokens)
 
 
-def follow_plan(learn: Learner, plan: FineTuningPlan, history: History, progress: Progress | None = None) -> None:
+def describe_training(
+    model: LanguageModel,
+    vocab: "Vocab",
+    train: LMStream,
+    valid: LMStream,
+    plan: FineTuningPlan,
+    seed: int,
+    pretrained: PretrainedLM | None = None,
+) -> dict[str, Any]:
+    """Return what makes a training this one and no other: a checkpoint of another one must not be gone on with."""
+    return {
+        "kind": "language model",
+        "direction": train.direction,
+        "model": asdict(model.config),
+        "vocabulary": fingerprint(vocab.tokens),
+        "training texts": fingerprint(train.ids()),
+        "validation texts": fingerprint(valid.ids()),
+        "batch size": train.bs,
+        "sequence length": train.seq_len,
+        "seed": seed,
+        "plan": asdict(plan),
+        "pretrained weights": None
+        if pretrained is None
+        else fingerprint(pretrained.state["encoder.encoder.weight"].numpy()),
+    }
+
+
+def follow_plan(
+    learn: Learner,
+    plan: FineTuningPlan,
+    history: History,
+    progress: Progress | None = None,
+    checkpointer: Checkpointer | None = None,
+) -> None:
     """Train phase after phase, the epochs counted through all of them; at last nothing is frozen any more.
 
     Raises:
+        ArtifactError: the checkpoint to go on from is damaged or belongs to another training, or none can be written.
         ConfigError: the model has no such group as a phase's `freeze_to`.
         TrainingError: a loss was not a finite number.
     """
@@ -317,10 +359,15 @@ def follow_plan(learn: Learner, plan: FineTuningPlan, history: History, progress
     for phase in plan.phases:
         if not -n_groups <= phase.freeze_to < n_groups:
             raise ConfigError(f"freeze_to={phase.freeze_to} does not fit a model of {n_groups} parameter groups.")
-    first_epoch = 0
-    for phase in plan.phases:
-        learn.next_epoch.first_epoch = first_epoch
-        learn.freeze_to(phase.freeze_to)
-        fit_one_cycle(learn, phase.epochs, phase.lr, history, progress, first_epoch)
-        first_epoch += phase.epochs
+    checkpointer = checkpointer or Checkpointer(None)
+    learn.add_cb(checkpointer)
+    begin, first_epoch = checkpointer.open(), 0
+    with checkpointer.running():
+        for number, phase in enumerate(plan.phases):
+            if number >= begin:
+                learn.next_epoch.first_epoch, checkpointer.phase = first_epoch, number
+                learn.freeze_to(phase.freeze_to)
+                fit_one_cycle(learn, phase.epochs, phase.lr, history, progress, first_epoch)
+            first_epoch += phase.epochs
+    learn.remove_cb(checkpointer)
     learn.unfreeze()

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -66,6 +66,37 @@ class History:
     epoch_starts: list[int] = field(default_factory=list)
     epochs: list[EpochLog] = field(default_factory=list)
 
+    def saved(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps of it; numbers stay exactly what they are."""
+        return {
+            **{name: torch.tensor(getattr(self, name), dtype=torch.float64) for name in ("losses", "lrs", "moms")},
+            "tokens": torch.tensor(self.tokens, dtype=torch.int64),
+            "epoch_starts": list(self.epoch_starts),
+            "epochs": [asdict(log) for log in self.epochs],
+        }
+
+    def load(self, saved: dict[str, Any]) -> None:
+        """Become what `saved` gave."""
+        for name in ("losses", "lrs", "moms", "tokens"):
+            setattr(self, name, saved[name].tolist())
+        self.epoch_starts = list(saved["epoch_starts"])
+        self.epochs = [EpochLog(**log) for log in saved["epochs"]]
+
+
+def smoothed(losses: Sequence[float], beta: float = 0.98) -> list[float]:
+    """Return the running mean of losses, in which each step counts `beta` times as much as the one after it.
+
+    Source: fastai `AvgSmoothLoss`, which is what its progress bar shows; the first steps are not drawn towards 0.
+
+    >>> smoothed([4.0, 2.0], beta=0.5)
+    [4.0, 2.6666666666666665]
+    """
+    mean, means = 0.0, []
+    for step, loss in enumerate(losses, start=1):
+        mean = beta * mean + (1 - beta) * loss
+        means.append(mean / (1 - beta**step))
+    return means
+
 
 class Record(Callback):
     """Keeps the history of a training and says one line an epoch.
@@ -84,13 +115,11 @@ class Record(Callback):
         self.valid_losses: list[torch.Tensor] = []
 
     def before_epoch(self) -> None:
-        self.began, self.tokens_read = time.perf_counter(), 0
+        self.began, self.tokens_read, self.train_seconds = time.perf_counter(), 0, 0.0
         self.valid_losses, self.valid_tokens, self.n_correct = [], [], []
 
     def before_train(self) -> None:
-        # An epoch that goes on after an interruption is in the history already.
-        if len(self.history.epoch_starts) <= self.first_epoch + self.learn.epoch:
-            self.history.epoch_starts.append(len(self.history.losses))
+        self.history.epoch_starts.append(len(self.history.losses))
 
     def after_batch(self) -> None:
         loss, n_tokens = self.learn.loss.detach(), self.learn.yb[0].numel()
@@ -108,6 +137,36 @@ class Record(Callback):
     def before_validate(self) -> None:
         self.flush()
         self.train_seconds = time.perf_counter() - self.began
+
+    def saved(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps: the history, and how far this epoch has come."""
+        self.flush()
+        return {
+            "history": self.history.saved(),
+            "seconds": time.perf_counter() - self.began,
+            "train_seconds": self.train_seconds,
+            "tokens_read": self.tokens_read,
+            "valid": {
+                "losses": torch.stack(self.valid_losses) if self.valid_losses else None,
+                "tokens": list(self.valid_tokens),
+                "n_correct": torch.stack(self.n_correct) if self.n_correct else None,
+            },
+        }
+
+    def load(self, saved: dict[str, Any]) -> None:
+        """Go on with the history of a checkpoint, before its epoch begins."""
+        self.history.load(saved["history"])
+
+    def load_epoch(self, saved: dict[str, Any]) -> None:
+        """Go on in the midst of a checkpoint's epoch; the seconds of all sittings are added up."""
+        self.history.load(saved["history"])
+        self.began = time.perf_counter() - saved["seconds"]
+        self.tokens_read, self.train_seconds = saved["tokens_read"], saved["train_seconds"]
+        valid, device = saved["valid"], next(self.learn.model.parameters()).device
+        self.valid_losses, self.n_correct = (
+            [] if valid[name] is None else list(valid[name].to(device).unbind()) for name in ("losses", "n_correct")
+        )
+        self.valid_tokens = list(valid["tokens"])
 
     def flush(self) -> None:
         """Put the losses of the steps since the last flush into the history."""

@@ -19,6 +19,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 import torch
@@ -35,7 +36,7 @@ from fastai.text.all import (
 from torch import nn
 
 from ulmfit_lib.awd_lstm import State, activation_regularization, detach_state, temporal_activation_regularization
-from ulmfit_lib.errors import ConfigError, TrainingError
+from ulmfit_lib.errors import ConfigError, TrainingError, UlmfitError
 from ulmfit_lib.history import History, Progress, Record
 
 PRECISIONS = ("fp32", "bf16", "fp16")
@@ -46,8 +47,7 @@ MOMS = (0.8, 0.7, 0.8)
 class CarriedState(Callback):
     """Passes the hidden state from each batch to the next, as an argument of the model.
 
-    Training and validation each begin with zeros. `state` is what a checkpoint has to save; setting `resume_from`
-    before a fit lets its first epoch begin with that state instead.
+    Training and validation each begin with zeros, unless they go on from a checkpoint.
 
     Source: fastai `ModelResetter` and `RNNCallback`, which keep the state on the model.
     """
@@ -56,11 +56,10 @@ class CarriedState(Callback):
 
     def __init__(self) -> None:
         self.state: State | None = None
-        self.resume_from: State | None = None
         self.output: Any = None
 
     def before_train(self) -> None:
-        self.state, self.resume_from = self.resume_from, None
+        self.state = None
 
     def before_validate(self) -> None:
         self.state = None
@@ -79,6 +78,19 @@ class CarriedState(Callback):
 
     def after_fit(self) -> None:
         self.state = None
+
+    def saved(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps."""
+        return {"state": self.state}
+
+    def load(self, saved: dict[str, Any]) -> None:
+        """Do nothing: an epoch begins with zeros."""
+
+    def load_epoch(self, saved: dict[str, Any]) -> None:
+        """Go on reading where a checkpoint was made."""
+        if saved["state"] is not None:
+            device = next(self.learn.model.parameters()).device
+            self.state = [(h.to(device), c.to(device)) for h, c in saved["state"]]
 
 
 class Penalties(Callback):
@@ -142,7 +154,7 @@ class FiniteLoss(Callback):
 
     def __init__(self, every: int = 1) -> None:
         self.every = every
-        self.failure: TrainingError | None = None
+        self.failure: UlmfitError | None = None  # what the fit failed of, here or in another callback
         self.unchecked: list[torch.Tensor] = []
 
     def before_fit(self) -> None:
@@ -218,7 +230,7 @@ def make_learner(
     if clip is not None:
         callbacks.append(GradientClip(clip))
     return Learner(
-        DataLoaders(_Loader(train, device), _Loader(valid, device), device=device),
+        DataLoaders(Loader(train, device), Loader(valid, device), device=device),
         model.to(device),
         loss_func=loss_func,
         opt_func=opt_func,
@@ -249,17 +261,40 @@ def bfloat16_works(device_type: str) -> bool:
     return True
 
 
-class _Loader:
-    """What fastai's `DataLoaders` asks of a loader, around anything with a length that yields tuples of tensors."""
+class Loader:
+    """What fastai's `DataLoaders` asks of a loader, around anything with a length that yields tuples of tensors.
+
+    It can begin in the midst of a pass: `start` says before which batch the next one begins, and goes back to 0 then.
+    Batches that differ from pass to pass have an attribute `epoch` that says which is next; `epoch_of_pass` is what it
+    was when the last pass began, and `begun_at` where that began.
+    """
 
     def __init__(self, batches: Iterable, device: torch.device) -> None:
         self.batches, self.device = batches, device
+        self.start, self.begun_at, self.epoch_of_pass = 0, 0, None
 
     def __len__(self) -> int:
         return len(self.batches)
 
     def __iter__(self) -> Iterator:
-        return iter(self.batches)
+        self.begun_at, self.start = self.start, 0
+        self.epoch_of_pass = self.epoch
+        if self.begun_at >= len(self):
+            return iter(())
+        if hasattr(self.batches, "start"):  # they know how to leave out batches without making them
+            self.batches.start = self.begun_at
+            return iter(self.batches)
+        return islice(self.batches, self.begun_at, None)
+
+    @property
+    def epoch(self) -> int | None:
+        """Which pass comes next, where passes differ."""
+        return getattr(self.batches, "epoch", None)
+
+    def set_epoch(self, epoch: int | None) -> None:
+        """Say which pass comes next, where passes differ."""
+        if epoch is not None:
+            self.batches.epoch = epoch
 
     def to(self, device: torch.device) -> None:
         self.device = device
