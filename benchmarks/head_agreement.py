@@ -14,7 +14,7 @@ from itertools import combinations
 import numpy as np
 import torch
 import torch.nn.functional as F
-from unfreezing import BS, N_LABELLED, ROOT, new_classifier, prepared
+from unfreezing import BS, ROOT, new_classifier, prepared
 
 from ulmfit_lib.classifier import TextClassifier, masked_concat_pool
 from ulmfit_lib.classifier_batches import SortedBatches
@@ -81,7 +81,7 @@ def main() -> int:
         }
         moments.append(moment)
         print(moment, flush=True)
-    results = {"heads": N_HEADS, "labelled_texts": N_LABELLED, "asked_texts": 64, "moments": moments}
+    results = {"heads": N_HEADS, "labelled_texts": len(part), "asked_texts": 64, "moments": moments}
     finish_receipt(receipt, results, ROOT / "results" / "head_agreement.json")
     return 0
 
