@@ -19,17 +19,34 @@ _SETS = {
         "translate_ids",
     ),
     "04_streams": ("streams", "concat_documents batch_length mini_streams lm_batches reads in_direction"),
+    "05_language_model": (
+        "language_model",
+        "lstm_cell dropout_mask rnn_dropout embedding_dropout weight_dropout tied_logits perplexity "
+        "next_token_accuracy ar_tar_penalty",
+    ),
     "06_fine_tuning": (
         "fine_tuning",
         "match_embeddings freeze_to count_trainable one_cycle resume_position encoder_state",
+    ),
+    "07_generation": (
+        "generation",
+        "next_token_probs keep_min_p draw generate decode_special_tokens copied_share",
     ),
     "08_classifier_batches": (
         "classifier_batches",
         "pad_batch padding_waste sorted_batches shuffled_batches token_budget_batches restore_order masked_mean",
     ),
+    "09_classifier": (
+        "classifier",
+        "first_pooled_token pooling_mask encode_in_chunks masked_concat_pool batch_norm classifier_head",
+    ),
     "10_gradual_unfreezing": (
         "gradual_unfreezing",
         "parameter_groups discriminative_lrs slanted_triangular unfreezing_plan rates_at",
+    ),
+    "11_backward_and_ensemble": (
+        "backward_and_ensemble",
+        "reverse_ids average_probs moved_texts accuracy_interval mcnemar",
     ),
 }
 SLUGS = tuple(_SETS)
