@@ -42,17 +42,24 @@ def nbgrader_api(root: Path = ROOT, **settings: dict) -> Iterator["NbGraderAPI"]
         config.CourseDirectory.db_url = f"sqlite:///{root / 'runs' / 'grading' / 'gradebook.db'}"
     api = NbGraderAPI(config=config)
     api.log = logging.getLogger("nbgrader")
-    # nbgrader starts `alembic` by name, which is beside the interpreter and not always on the path.
-    path = os.environ.get("PATH", "")
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), path])
     try:
-        with warnings.catch_warnings():
+        with alembic_found(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield api
     finally:
-        os.environ["PATH"] = path
         with api.gradebook as gradebook:
             gradebook.close()
+
+
+@contextlib.contextmanager
+def alembic_found() -> Iterator[None]:
+    """Let nbgrader find `alembic`, which it starts by name: it is beside the interpreter and not always on the path."""
+    path = os.environ.get("PATH", "")
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), path])
+    try:
+        yield
+    finally:
+        os.environ["PATH"] = path
 
 
 def succeed(result: dict, doing: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ulmfit_lib.files import write_atomically
-from ulmfit_lib.grading.course import nbgrader_api, succeed
+from ulmfit_lib.grading.course import alembic_found, nbgrader_api, succeed
 from ulmfit_lib.grading.mend import unanswered
 from ulmfit_lib.grading.outcome import FAILED, Outcome
 from ulmfit_lib.grading.submission import Release, Submission
@@ -28,7 +28,7 @@ def gradebook_of(root: Path) -> Iterator["Gradebook"]:
 
     path = root / "runs" / "grading" / "gradebook.db"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with warnings.catch_warnings():
+    with alembic_found(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with Gradebook(f"sqlite:///{path}", course_id="ulmfit") as gradebook:
             yield gradebook

@@ -1,0 +1,272 @@
+"""A class from its notebooks to its marks: taken in, marked, exported, looked at, marked again."""
+
+import csv
+import io
+import json
+import shutil
+from datetime import datetime
+
+import pytest
+from conftest import ROOT
+from graders import as_student_code
+from grading_kit import SET, SLUG, hand_in, place, solved, stubs
+
+from ulmfit_lib.errors import ConfigError, DataError, UlmfitError
+from ulmfit_lib.grading import grade as grading
+from ulmfit_lib.grading.feedback import page, write_pages
+from ulmfit_lib.grading.grade import grade_class
+from ulmfit_lib.grading.gradebook import gradebook_of
+from ulmfit_lib.grading.intake import take_in
+from ulmfit_lib.grading.late import LateDays
+from ulmfit_lib.grading.marks import as_csv, read_roster, rows_of, write_marks
+from ulmfit_lib.grading.outcome import FunctionMark, Outcome
+from ulmfit_lib.grading.records import Records, why_again
+from ulmfit_lib.grading.report import grade_and_report
+from ulmfit_lib.grading.statistics import statistics_of, write_statistics
+
+MISTAKE = next(one for one in SET.exercises if one.name == "replace_rep").mistakes[0]
+FULL = SET.points
+
+
+def course_in(folder):
+    """A course of one set in a folder of its own."""
+    for name in ("solutions", "exercises"):
+        shutil.copytree(ROOT / name / SLUG, folder / name / SLUG)
+    shutil.copy(ROOT / "nbgrader_config.py", folder)
+    return folder
+
+
+def tampered():
+    notebook = solved(lowercase="def lowercase(*a): return ''")
+    cell = notebook["cells"][place(notebook, "test_lowercase")]
+    cell["source"] = "print('lowercase: right, 2 of 2 points')"
+    cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "lowercase: right, 2 of 2 points\n"}]
+    return notebook
+
+
+CLASS = {
+    "ada": solved(),
+    "bob": stubs(),
+    "cleo": solved(replace_rep=as_student_code(MISTAKE.function, "replace_rep")),
+    "dan": b"this is no notebook",
+    "eve": tampered(),
+}
+
+
+@pytest.fixture(scope="module")
+def course(sandbox, tmp_path_factory):
+    """A class that was marked, in two processes, with its report."""
+    root = course_in(tmp_path_factory.mktemp("course"))
+    handed = tmp_path_factory.mktemp("handed-in")
+    for student, notebook in CLASS.items():
+        hand_in(handed / student, notebook)
+    (root / "roster.csv").write_text("ID number,First name,Last name,Email\nada,Ada,L,ada@example.org\nzoe,Zoe,Z,\n")
+    assert read_roster(root / "roster.csv", root) == 2
+    grade_and_report(root, handed, "1", jobs=2)
+    return root
+
+
+def by_student(root):
+    return {row.student: row for row in rows_of(root, SLUG)}
+
+
+def test_each_gets_what_is_right(course):
+    rows = by_student(course)
+    assert {name: row.total for name, row in rows.items()} == {
+        "ada": FULL,
+        "bob": 0,
+        "cleo": FULL - 3,
+        "dan": None,
+        "eve": FULL - 2,
+        "zoe": None,
+    }
+    assert {name: row.status for name, row in rows.items()} == {
+        **dict.fromkeys(("ada", "bob", "cleo", "eve"), "done"),
+        "dan": "failed",
+        "zoe": "missing",
+    }
+
+
+def test_the_record_has_the_function_and_the_mistake(course):
+    outcome = Records(course).find(SLUG, "cleo").outcome
+    assert [(one.name, one.mistake) for one in outcome.functions if one.kind] == [("replace_rep", MISTAKE.name)]
+
+
+def test_a_failed_submission_is_failed_and_not_0(course):
+    plain = list(csv.DictReader(io.StringIO(as_csv(rows_of(course, SLUG)))))
+    dan = next(row for row in plain if row["student"] == "dan")
+    assert (dan["status"], dan["total"], dan["points"]) == ("failed", "", "")
+    assert "this is no notebook" in dan["reason"]
+    with gradebook_of(course) as gradebook:
+        notebook = gradebook.find_submission_notebook(SLUG, SLUG, "dan")
+        assert notebook.needs_manual_grade
+        assert all(grade.auto_score is None for grade in notebook.grades)
+
+
+def test_only_a_higher_number_in_the_notebook_is_looked_at(course):
+    looks = {row.student: row.record.outcome.look for row in rows_of(course, SLUG) if row.record}
+    assert [name for name, look in looks.items() if look] == ["eve"]
+    assert "tampered" in looks["eve"][0]
+    assert "The notebook shows 2 of 2 points, the grader gave 0." in looks["eve"][0]
+
+
+def test_marks_for_three_platforms(course):
+    paths = write_marks(course, SLUG)
+    tables = {path.name.split(".")[1]: list(csv.reader(path.open(newline=""))) for path in paths}
+    assert set(tables) == {"plain", "canvas", "moodle"}
+    assert tables["canvas"][0] == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", SLUG]
+    assert tables["canvas"][1] == ["    Points Possible", "", "", "", "", str(FULL)]
+    assert tables["canvas"][2] == ["Ada L", "", "ada", "ada@example.org", "", str(FULL)]
+    assert tables["moodle"][1][:5] == ["ada", "Ada L", "ada@example.org", str(FULL), str(FULL)]
+    assert [len(row) for table in tables.values() for row in table[1:]] == [
+        len(table[0]) for table in tables.values() for _ in table[1:]
+    ]
+
+
+def test_a_page_for_each_student(course):
+    pages = {path.stem: path.read_text(encoding="utf-8") for path in write_pages(course, SLUG)}
+    assert set(pages) == set(CLASS)
+    assert "width=device-width" in pages["ada"]
+    assert f"{FULL} of {FULL} points" in pages["ada"]
+    assert "It asks for four in a row" in pages["cleo"]
+    assert "No mark yet" in pages["dan"]
+    assert all("http" not in text and "<script" not in text for text in pages.values())
+
+
+def test_what_the_class_falls_for(course):
+    found = {one.name: one for one in statistics_of([record.outcome for record in Records(course).all(SLUG)])}
+    assert str(found["replace_rep"]) == f"replace_rep: 50 % right, 25 % fall for `{MISTAKE.name}`, 25 % not written"
+    assert found["lowercase"].other == 1
+    paths = write_statistics(course / "runs" / "statistics", SLUG, [r.outcome for r in Records(course).all(SLUG)])
+    assert json.loads(paths[0].read_text())[1]["mistakes"] == [[MISTAKE.name, 1]]
+    assert paths[1].read_text().lstrip().startswith("<?xml")
+    assert MISTAKE.name in paths[1].read_text()
+
+
+def test_nothing_is_marked_twice(course):
+    run = grade_class(course, SLUG)
+    assert run.kept == ["ada", "bob", "cleo", "eve"]
+    assert [record.outcome.student for record in run.marked] == ["dan"]  # failed ones are tried again
+    with gradebook_of(course) as gradebook:
+        assert len(gradebook.assignment_submissions(SLUG)) == len(CLASS)
+
+
+def test_the_autograded_notebooks_are_nbgraders(course):
+    import nbformat
+
+    for student in ("ada", "bob", "cleo", "eve"):
+        path = course / "runs" / "grading" / "autograded" / student / SLUG / f"{SLUG}.ipynb"
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)
+    assert not (course / "runs" / "grading" / "autograded" / "dan" / SLUG / f"{SLUG}.ipynb").exists()
+
+
+def test_a_gradebook_that_was_lost_is_filled_from_the_records(course, tmp_path):
+    shutil.copytree(course, tmp_path / "copy")
+    (tmp_path / "copy" / "runs" / "grading" / "gradebook.db").unlink()
+    grade_class(tmp_path / "copy", SLUG)
+    after = {name: row.total for name, row in by_student(tmp_path / "copy").items()}
+    assert after == {name: row.total for name, row in by_student(course).items() if name != "zoe"}
+
+
+def test_a_graders_own_mark_is_kept_and_counts(course, tmp_path):
+    copy = shutil.copytree(course, tmp_path / "copy")
+    with gradebook_of(copy) as gradebook:
+        grade = gradebook.find_grade("test_lowercase", SLUG, SLUG, "eve")
+        grade.manual_score = 1.5
+        gradebook.find_comment("lowercase", SLUG, SLUG, "eve").manual_comment = "Half of it <is> right."
+        gradebook.db.commit()
+    grade_class(copy, SLUG, only=["eve"], again=True)
+    eve = by_student(copy)["eve"]
+    assert eve.total == FULL - 2 + 1.5
+    assert "Half of it &lt;is&gt; right." in page(eve)
+
+
+def test_a_check_that_was_mended_gives_old_mark_new_mark_and_why(course, tmp_path, monkeypatch):
+    copy = shutil.copytree(course, tmp_path / "copy")
+    record = Records(copy).path(SLUG, "ada")
+    old = json.loads(record.read_text())
+    old["outcome"]["checks"], old["outcome"]["functions"][0]["points"] = "before", 0.0
+    record.write_text(json.dumps(old))
+    run = grade_class(copy, SLUG, only=["ada"])
+    assert [one["why"] for one in run.marked[0].before] == ["a check was changed"]
+    assert (run.marked[0].before[0]["points"], run.marked[0].outcome.points) == (FULL - 2, FULL)
+    assert "for a check was changed; before: 18 points" in page(by_student(copy)["ada"])
+
+
+def test_a_new_notebook_is_marked_again(course, tmp_path):
+    copy = shutil.copytree(course, tmp_path / "copy")
+    hand_in(copy / "submissions" / "bob" / SLUG, solved())
+    run = grade_class(copy, SLUG, only=["bob"])
+    assert run.marked[0].outcome.points == FULL
+    assert run.marked[0].before[0]["why"] == "another notebook was handed in"
+
+
+def test_why_a_mark_is_another():
+    one = Outcome("ada", SLUG, functions=[FunctionMark("f", 1, 2, "")], digest="a", checks="b", way="bubblewrap")
+    from dataclasses import replace
+
+    assert why_again(one, replace(one, seconds=9.0)) == ""
+    assert why_again(one, replace(one, way="unconfined")) == "it ran unconfined this time"
+    assert why_again(one, replace(one, functions=[])) == "it was marked again"
+
+
+def test_late_days_cost_what_the_course_says(course, tmp_path):
+    copy = shutil.copytree(course, tmp_path / "copy")
+    config = copy / "nbgrader_config.py"
+    config.write_text(config.read_text() + "\nc.LateDays.free_days = 1\nc.LateDays.share_a_day = 0.1\n")
+    (copy / "submissions" / "ada" / SLUG / "timestamp.txt").write_text("2026-05-03 12:00:00 UTC\n")
+    grade_class(copy, SLUG, only=["ada"], again=True, due=datetime(2026, 5, 1, 10))
+    ada = by_student(copy)["ada"]
+    assert ada.days_late == 3  # two days and two hours
+    assert (ada.points, ada.penalty, ada.total) == (FULL, 0.2 * FULL, 0.8 * FULL)
+    assert "3 days late; this costs 4 points" in page(ada)
+
+
+def test_the_penalty_never_exceeds_the_points():
+    late = LateDays()
+    late.share_a_day = 0.5
+    assert late.late_submission_penalty("ada", 10.0, 10 * 86400) == 10
+    assert LateDays().late_submission_penalty("ada", 10.0, 10 * 86400) is None
+
+
+def test_two_graders_at_once_are_one_too_many(course):
+    with grading._alone(course), pytest.raises(UlmfitError, match="another grader"):
+        grade_class(course, SLUG)
+
+
+def test_nothing_to_mark_is_said(course, tmp_path):
+    with pytest.raises(UlmfitError, match="nobody handed in"):
+        grade_class(tmp_path, SLUG)
+    with pytest.raises(ConfigError, match="no date and time"):
+        grade_and_report(course, None, SLUG, due="tomorrow")
+    with pytest.raises(DataError, match="neither a folder nor a zip"):
+        take_in(tmp_path / "nowhere", course)
+
+
+@pytest.mark.parametrize(
+    ("names", "students"),
+    [
+        ([f"ada/{SLUG}/{SLUG}.ipynb"], ["ada"]),
+        ([f"week 1/ada/{SLUG}.ipynb", f"week 1/bob/{SLUG}.ipynb"], ["ada", "bob"]),
+        ([f"Ada Love_123_assignsubmission_file_/{SLUG}.ipynb"], ["Ada-Love"]),
+        ([f"loveada_11_22_{SLUG}.ipynb", f"bob_LATE_11_22_{SLUG}-1.ipynb"], ["bob", "loveada"]),
+        ([f"week 1/ada_{SLUG}.ipynb", f"week 1/{SLUG}-bob.ipynb"], ["ada", "bob"]),
+        ([f"ada/{SLUG}.ipynb", f"ada/{SLUG}-Copy1.ipynb"], ["ada"]),
+        ([f"ada/.ipynb_checkpoints/{SLUG}.ipynb", f"ada/{SLUG}.ipynb"], ["ada"]),
+    ],
+    ids=str,
+)
+def test_whose_notebook_it_is(tmp_path, names, students):
+    for name in names:
+        hand_in(tmp_path / "in", solved(), name)
+    intake = take_in(tmp_path / "in", tmp_path / "course")
+    assert sorted(student for student, _ in intake.taken) == students
+    assert {slug for _, slug in intake.taken} == {SLUG}
+    assert take_in(tmp_path / "in", tmp_path / "course").taken == []
+
+
+def test_a_roster_without_ids_is_refused_by_row(tmp_path):
+    (tmp_path / "class.csv").write_text("name,mail\nAda,a@example.org\n")
+    with pytest.raises(DataError, match="row 2"):
+        read_roster(tmp_path / "class.csv", tmp_path)
