@@ -2,13 +2,14 @@
 
 import csv
 import json
+import os
 import random
 
 import numpy as np
 import pytest
 import torch
 
-from ulmfit_lib import one_way, pipeline
+from ulmfit_lib import files, one_way, pipeline, splitting
 from ulmfit_lib.artifacts import load_artifact
 from ulmfit_lib.classifier_files import load_classifier
 from ulmfit_lib.classifying import predict_probs
@@ -17,15 +18,23 @@ from ulmfit_lib.errors import ArtifactError, ConfigError, DataError, TrainingErr
 from ulmfit_lib.fine_tuning import load_encoder
 from ulmfit_lib.material import prepare
 from ulmfit_lib.recipe import Recipe, classifier_batch_size, language_model_batch_size
+from ulmfit_lib.rules import SPECIAL_TOKENS
 from ulmfit_lib.tokenizer import tokenize
+from ulmfit_lib.vocab import Vocab
 from ulmfit_lib.watching import Watch
 
 TINY = Recipe(emb_sz=8, n_hid=12, n_layers=2, min_freq=1, lm_epochs=1, classifier_epochs=(1, 1, 1, 1), lm_bs=4)
 FILES = [
     "classifier-backward",
+    "classifier-backward.png",
     "classifier-forward",
+    "classifier-forward.png",
     "encoder-backward",
     "encoder-forward",
+    "language_model-backward",
+    "language_model-backward.png",
+    "language_model-forward",
+    "language_model-forward.png",
     "predictions.csv",
     "run.json",
 ]
@@ -257,24 +266,150 @@ def test_a_text_of_unknown_words_and_one_of_thousands_are_judged(tmp_path):
 # -------------------------------------------------------------------------------------- when something is wrong
 
 
+@pytest.fixture
+def failing(monkeypatch):
+    """Let a function of the pipeline fail, once it is called for the n-th time."""
+
+    def prepare_failure(name, failure, n=1):
+        real, calls = getattr(one_way, name), []
+
+        def fail(*arguments, **options):
+            calls.append(name)
+            if len(calls) == n:
+                raise failure
+            return real(*arguments, **options)
+
+        monkeypatch.setattr(one_way, name, fail)
+        return calls
+
+    return prepare_failure
+
+
 @pytest.mark.parametrize(
     "failure", [KeyboardInterrupt(), TrainingError("the loss is nan"), OSError(28, "No space left")]
 )
 @pytest.mark.parametrize("had_run", [False, True])
-def test_a_run_that_fails_leaves_what_was_there_before(tmp_path, monkeypatch, failure, had_run):
+def test_a_run_that_fails_before_anything_is_done_leaves_what_was_there_before(tmp_path, failing, failure, had_run):
     out = tmp_path / "runs" / "toy"
     if had_run:
         out.mkdir(parents=True)
         (out / "run.json").write_text("{}")
-
-    def fail(*_arguments, **_options):
-        raise failure
-
-    monkeypatch.setattr(one_way, "train_classifier", fail)
+    failing("fine_tune_language_model", failure)
     wanted = ArtifactError if isinstance(failure, OSError) else type(failure)
     with pytest.raises(wanted):
         pipeline.run(make_texts(), out=out, recipe=TINY)
     assert [path.name for path in tmp_path.rglob("*")] == (["runs", "toy", "run.json"] if had_run else ["runs"])
+
+
+# ------------------------------------------------------------------------------------------ going on after it
+
+
+def test_a_run_goes_on_from_the_stages_that_are_done_to_the_same_files(ran, tmp_path, failing, monkeypatch):
+    texts, whole = ran
+    out, options = tmp_path / "toy", {"seed": 3, "recipe": TINY, "command": "ulmfit run --texts toy.csv"}
+    failures = [
+        ("fine_tune_language_model", KeyboardInterrupt(), 2),  # the forward direction is done
+        ("train_classifier", TrainingError("the loss is nan"), 1),
+        ("predict_probs", OSError(28, "No space left"), 1),
+        ("scored", MemoryError(), 1),
+    ]
+    listener = None
+    for name, failure, n in failures:
+        failing(name, failure, n)
+        wanted = ArtifactError if isinstance(failure, OSError) else type(failure)
+        with pytest.raises(wanted) as caught:
+            pipeline.run(texts, out=out, resume=True, **options)
+        assert caught.value.__notes__ == [
+            f"What is done lies in {out}.unfinished; the same command with --resume goes on."
+        ]
+        assert [path.name for path in tmp_path.iterdir()] == ["toy.unfinished"]
+        monkeypatch.undo()
+    trained, tokenized = failing("train_classifier", None, n=99), []
+    monkeypatch.setattr("ulmfit_lib.material.split_texts", lambda *_a, **_o: tokenized.append(1))
+    listener = Listener()
+    report = pipeline.run(texts, out=out, resume=True, watch=listener, **options)
+    assert (trained, tokenized) == (["train_classifier"], [])  # nothing else was left to do
+    assert {stage.key: stage.steps for stage in listener.stages} == listener.done
+    for name, probs in whole.probs.items():
+        assert np.array_equal(report.probs[name], probs), name
+    assert [path.name for path in tmp_path.iterdir()] == ["toy"]
+    assert sorted(path.name for path in out.iterdir()) == FILES
+    for name in FILES:
+        if not name.endswith((".png", ".json")):
+            weights = [folder / name / "model.safetensors" for folder in (out, whole.out)]
+            assert not weights[0].exists() or weights[0].read_bytes() == weights[1].read_bytes()
+    assert (out / "predictions.csv").read_bytes() == (whole.out / "predictions.csv").read_bytes()
+    assert len(report.receipt["sittings"]) == 5
+    assert report.receipt["start"] == report.receipt["sittings"][0]
+
+
+@pytest.fixture
+def interrupted(tmp_path, failing, monkeypatch):
+    failing("train_classifier", KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run(make_texts(), out=tmp_path / "toy", direction="forward", recipe=TINY)
+    monkeypatch.undo()
+    return tmp_path / "toy"
+
+
+def test_an_interrupted_run_is_not_written_over_unless_it_is_asked_for(interrupted):
+    with pytest.raises(ConfigError, match=r"toy\.unfinished: an interrupted run lies here\. Go on with it by --resume"):
+        pipeline.run(make_texts(), out=interrupted, direction="forward", recipe=TINY)
+    pipeline.run(make_texts(), out=interrupted, direction="forward", recipe=TINY, restart=True)
+    assert [path.name for path in interrupted.parent.iterdir()] == ["toy"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"seed": 1}, "begun with seed 0, not 1"),
+        ({"recipe": Recipe(**{**TINY.__dict__, "lm_lr": 0.5})}, "begun with lm_lr 0.02, not 0.5"),
+        ({"texts": make_texts("train:30 test:8")}, "begun with texts"),
+    ],
+)
+def test_going_on_with_other_options_is_refused_by_name(interrupted, changes, words):
+    texts = changes.pop("texts", None)
+    texts = make_texts() if texts is None else Texts(texts.texts, texts.labels, texts.splits, "toy.csv", "1" * 64)
+    with pytest.raises(ConfigError, match=words):
+        pipeline.run(texts, out=interrupted, direction="forward", resume=True, **{"recipe": TINY, **changes})
+
+
+def test_two_runs_do_not_fill_one_folder(interrupted):
+    folder = interrupted.with_name("toy.unfinished")
+    held = files.lock_path(folder)
+    with pytest.raises(ConfigError, match="another run is at work here"):
+        pipeline.run(make_texts(), out=interrupted, direction="forward", recipe=TINY, resume=True)
+    os.close(held)
+
+
+def test_a_run_without_its_notes_cannot_be_gone_on_with(interrupted):
+    (interrupted.with_name("toy.unfinished") / "resume" / "begun.json").write_text("{")
+    with pytest.raises(ArtifactError, match=r"begun\.json: this file is missing or damaged.*--restart"):
+        pipeline.run(make_texts(), out=interrupted, direction="forward", recipe=TINY, resume=True)
+
+
+# ----------------------------------------------------------------------------------------- other ways to split
+
+
+def test_subwords_go_the_whole_road_and_travel_in_the_artifacts(tmp_path):
+    recipe = Recipe(**{**TINY.__dict__, "tokenizer": "subwords"})
+    report = pipeline.run(make_texts(), out=tmp_path / "a", direction="forward", recipe=recipe)
+    config = load_artifact(report.out / "classifier-forward").config
+    split = splitting.splitter(config["tokenizer"])
+    assert config["tokenizer"]["kind"] == "subwords"
+    loaded = load_classifier(report.out / "classifier-forward")
+    docs = [loaded.vocab.numericalize(split(text)) for text in make_texts().subset("test").texts]
+    assert np.allclose(predict_probs(loaded.model, docs), report.probs["forward"], atol=1e-5)
+
+
+def test_a_vocabulary_of_ones_own_is_used():
+    vocab = Vocab([*SPECIAL_TOKENS, "film", "goodword"])
+    material = prepare(make_texts(), vocab=vocab)
+    assert material.vocab is vocab
+    assert {number for doc in material.train.docs for number in doc} <= set(range(len(vocab)))
+
+
+# --------------------------------------------------------------------------------- when something does not fit
 
 
 def test_a_folder_with_other_files_is_not_replaced(tmp_path):
@@ -314,7 +449,8 @@ class Listener(Watch):
     def plan(self, stages):
         self.stages = stages
 
-    def step(self, key, n=1, text=""):
+    def step(self, key, n=1, text="", share=0.0):
+        assert 0 <= share <= 1
         self.done[key] = self.done.get(key, 0) + n
         self.lines += [text] if text else []
 

@@ -52,23 +52,26 @@ class ClassifierEpoch:
 class ClassifierHistory:
     """A training in plain lists: loss, rate and momentum of each step, and what each epoch came to.
 
-    `lrs` are the last group's. The losses leave out AR and TAR.
+    `lrs` are the last group's. The losses leave out AR and TAR. `epoch_starts` has the number of the first step of each
+    epoch that was ended.
     """
 
     losses: list[float] = field(default_factory=list)
     lrs: list[float] = field(default_factory=list)
     moms: list[float] = field(default_factory=list)
+    epoch_starts: list[int] = field(default_factory=list)
     epochs: list[ClassifierEpoch] = field(default_factory=list)
 
     def saved(self) -> dict[str, Any]:
         """Return what a checkpoint keeps of it; numbers stay exactly what they are."""
         steps = {name: torch.tensor(getattr(self, name), dtype=torch.float64) for name in ("losses", "lrs", "moms")}
-        return {**steps, "epochs": [asdict(epoch) for epoch in self.epochs]}
+        return {**steps, "epoch_starts": list(self.epoch_starts), "epochs": [asdict(epoch) for epoch in self.epochs]}
 
     def load(self, saved: dict[str, Any]) -> None:
         """Become what `saved` gave."""
         for name in ("losses", "lrs", "moms"):
             setattr(self, name, saved[name].tolist())
+        self.epoch_starts = list(saved["epoch_starts"])
         self.epochs = [ClassifierEpoch(**epoch) for epoch in saved["epochs"]]
 
 
@@ -235,6 +238,7 @@ class Record(Callback):
             accuracy=float((logits.argmax(dim=1) == labels).double().mean()),
             seconds=time.perf_counter() - self.began,
         )
+        self.history.epoch_starts.append(len(self.history.losses))
         self.history.losses += losses
         self.history.epochs.append(epoch)
         if self.progress is not None:

@@ -4,7 +4,7 @@ Each stage of the plan unfreezes more of the model and has a schedule of its own
 `training`; the model, the batches, the groups, the rates and the regularisation are ours.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from ulmfit_lib.classifier_training import ClassifierHistory, Penalties, Record,
 from ulmfit_lib.direction import FORWARD
 from ulmfit_lib.errors import ArtifactError, ConfigError, DataError
 from ulmfit_lib.freezing import UnfreezingPlan, parameter_groups
+from ulmfit_lib.history import Ticks
 from ulmfit_lib.padding import restore_order
 from ulmfit_lib.training import MOMS, Progress, bfloat16_works, make_learner, no_cudnn_warning, seeded
 
@@ -78,6 +79,8 @@ def train_classifier(
     beta: float = 1.0,
     clip: float | None = None,
     checkpoints: Checkpoints | None = None,
+    ticks: Callable[[float], None] | None = None,
+    **about: Any,
 ) -> ClassifierResult:
     """Train a classifier by a plan of gradual unfreezing, judging the validation documents after each epoch.
 
@@ -102,6 +105,8 @@ def train_classifier(
         alpha, beta: the weights of AR and TAR.
         checkpoints: where and how often the training is kept, and whether to go on with it. When the artifact is
             saved, the checkpoints are deleted; without `out` they stay.
+        ticks: called some times a second with the share of the epoch that is done.
+        about: what the artifact's config.json is to say beside, such as `tokenizer=...`.
 
     Raises:
         ArtifactError: the encoder's weights have other sizes, or the checkpoint belongs to another training.
@@ -144,7 +149,7 @@ def train_classifier(
         valid_batches,
         F.cross_entropy,
         parameter_groups,
-        cbs=[Penalties(alpha, beta), record],
+        cbs=[Penalties(alpha, beta), record, Ticks(ticks)],
         device=device,
         precision=precision,
         clip=clip,
@@ -176,7 +181,7 @@ def train_classifier(
         model.eval(), record.history, record.valid_probs, y_valid, accuracy, label_names, direction
     )
     if out is not None:
-        save_classifier(out, model, vocab, label_names, direction, receipt)
+        save_classifier(out, model, vocab, label_names, direction, receipt, **about)
         if checkpoints is not None:
             checkpoints.remove()
     return result

@@ -37,24 +37,39 @@ def _main(arguments: list[str]) -> int:
     try:
         app(arguments, prog_name="ulmfit")
     except UlmfitError as error:
-        return _say(str(error), BAD_INPUT)
+        return _say(" ".join([str(error), *_notes(error)]), BAD_INPUT)
     except ModuleNotFoundError as error:
         return _say(f"the package {error.name!r} is missing. `ulmfit doctor` says what to install.", BAD_INPUT)
     except OSError as error:
         if error.errno not in _PLACES:
             raise
         return _say(f"{error.filename or 'the output'}: it cannot be written ({error.strerror}).", BAD_INPUT)
-    except KeyboardInterrupt:
-        return _say_interrupted()
+    except KeyboardInterrupt as interrupt:
+        return _say_interrupted(interrupt)
     except SystemExit as end:  # how typer ends
         if end.code == TERMINATED:
-            return _say("another program ended this one (SIGTERM); nothing was left behind.", TERMINATED)
-        return _say_interrupted() if end.code == INTERRUPTED else end.code
+            return _say(f"another program ended this one (SIGTERM); {_left(end)}", TERMINATED)
+        return _say_interrupted(end) if end.code == INTERRUPTED else end.code
     return 0
 
 
-def _say_interrupted() -> int:
-    return _say("interrupted; nothing was left behind.", INTERRUPTED)
+def _say_interrupted(end: BaseException) -> int:
+    return _say(f"interrupted; {_left(end)}", INTERRUPTED)
+
+
+def _left(end: BaseException) -> str:
+    """Return what is left of a command that was ended: the notes of the exception say so."""
+    notes = " ".join(_notes(end)) or "nothing was left behind."
+    return notes[0].lower() + notes[1:]
+
+
+def _notes(error: BaseException | None) -> list[str]:
+    """Return the notes of an exception, or of the one that it took the place of (typer ends by one of its own)."""
+    while error is not None:
+        if notes := getattr(error, "__notes__", []):
+            return notes
+        error = error.__context__
+    return []
 
 
 def _say(text: str, code: int) -> int:

@@ -35,6 +35,7 @@ class Bars(Watch):
         )
         self.stages: dict[str, Stage] = {}
         self.tasks: dict[str, TaskID] = {}
+        self.done: dict[str, int] = {}
         self.whole: TaskID | None = None
 
     def __enter__(self) -> Self:
@@ -54,17 +55,21 @@ class Bars(Watch):
         self.whole = self.progress.add_task("[bold]the whole run", total=100, start=True)
         self.progress.start_task(self.tasks[stages[0].key])
 
-    def step(self, key: str, n: int = 1, text: str = "") -> None:
+    def step(self, key: str, n: int = 1, text: str = "", share: float = 0.0) -> None:
         stage, task = self.stages[key], self.tasks[key]
         if text:
             self.console.print(f"{stage.title}: {text}", highlight=False, markup=False, soft_wrap=True)
-        self.progress.advance(task, n)
-        whole_cost = sum(stage.cost for stage in self.stages.values())
-        self.progress.advance(self.whole, 100 * n * stage.cost / stage.steps / whole_cost)
+        self.done[key] = self.done.get(key, 0) + n
+        self.progress.update(task, completed=self.done[key] + share)
+        costs = {other.key: other.cost * self._task(self.tasks[other.key]).percentage for other in self.stages.values()}
+        whole_cost = sum(other.cost for other in self.stages.values())
+        self.progress.update(self.whole, completed=sum(costs.values()) / whole_cost)
         if self._task(task).finished:
             waiting = [other for other in self.tasks.values() if not self._task(other).started]
             if waiting:
                 self.progress.start_task(waiting[0])
+        elif not self._task(task).started:
+            self.progress.start_task(task)
 
     def _task(self, task: TaskID) -> Task:
         return next(other for other in self.progress.tasks if other.id == task)

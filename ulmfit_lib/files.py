@@ -59,7 +59,7 @@ def write_beside(path: Path, content: bytes) -> Iterator[Path]:
     beside, lock = _beside(path), None
     try:
         with open(beside, "xb") as file:
-            lock = _lock(beside)
+            lock = lock_path(beside)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -86,7 +86,7 @@ def folder_written_atomically(folder: Path) -> Iterator[Path]:
     _delete_left_behind(folder)
     beside = _beside(folder)
     beside.mkdir()
-    lock = _lock(beside)
+    lock = lock_path(beside)
     try:
         yield beside
         for path in beside.rglob("*"):
@@ -126,7 +126,7 @@ def _older(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.older")
 
 
-def _lock(path: Path) -> int | None:
+def lock_path(path: Path) -> int | None:
     """Lock a file or folder until this process ends or closes what is returned; None if another one has locked it.
 
     The system gives the lock back however the process ends, so what is not locked was left behind. Windows has no such
@@ -151,7 +151,7 @@ def _delete_left_behind(target: Path) -> None:
             # A process that has just made its folder may not have locked it yet.
             if age < (_SECONDS_TO_LOCK if fcntl else _SECONDS_WITHOUT_LOCKS):
                 continue
-            lock = _lock(left)
+            lock = lock_path(left)
         except FileNotFoundError:  # its process has just finished
             continue
         if lock is None and fcntl is not None:

@@ -7,7 +7,7 @@ Source: Howard and Ruder (2018), section 3.2; the book's recipe is that of Howar
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,7 +20,7 @@ from ulmfit_lib.awd_lstm import AWDConfig, LanguageModel, lm_config
 from ulmfit_lib.checkpoints import Checkpointer, Checkpoints, fingerprint
 from ulmfit_lib.direction import FORWARD, check_direction
 from ulmfit_lib.errors import ConfigError
-from ulmfit_lib.history import History, Progress, perplexity
+from ulmfit_lib.history import History, Progress, Ticks, perplexity
 from ulmfit_lib.lm_loss import LanguageModelLoss
 from ulmfit_lib.pretrained import PretrainedLM, load_encoder, save_encoder, save_language_model, start_from
 from ulmfit_lib.streams import Docs, LMStream
@@ -222,6 +222,7 @@ def fine_tune_language_model(
     progress: Progress | None = None,
     out: Path | None = None,
     checkpoints: Checkpoints | None = None,
+    ticks: Callable[[float], None] | None = None,
 ) -> LMResult:
     """Train a language model on documents, phase by phase, from pretrained weights or from scratch.
 
@@ -243,6 +244,7 @@ def fine_tune_language_model(
         out: a folder for two artifacts, `language_model` and `encoder`; None to save nothing.
         checkpoints: where and how often the training is kept, and whether to go on with it. When the artifacts are
             saved, the checkpoints are deleted; without `out` they stay.
+        ticks: called some times a second with the share of the epoch that is done.
 
     Raises:
         ArtifactError: the pretrained weights are of another direction or size, or the checkpoint belongs to another
@@ -267,6 +269,7 @@ def fine_tune_language_model(
     for stream in (train, valid):
         stream.check_ids(len(vocab))
     learn = make_lm_learner(model, train, valid, plan, device=device, precision=precision)
+    learn.add_cb(Ticks(ticks))
     history = History()
     training = describe_training(model, vocab, train, valid, plan, seed, pretrained)
     with seeded(seed, device):

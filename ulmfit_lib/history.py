@@ -191,6 +191,31 @@ class Record(Callback):
             getattr(self.progress, "print", self.progress)(log.line())
 
 
+class Ticks(Callback):
+    """Says some times a second which share of the epoch's batches, those of the validation too, are done.
+
+    Args:
+        tell: called with a number from 0 to 1; None for silence.
+        seconds: at least so many lie between two calls.
+    """
+
+    order = 95
+
+    def __init__(self, tell: Callable[[float], None] | None, seconds: float = 0.25) -> None:
+        self.tell, self.seconds, self.told_at = tell, seconds, 0.0
+
+    def after_batch(self) -> None:
+        now = time.monotonic()
+        if self.tell is None or now - self.told_at < self.seconds:
+            return
+        self.told_at = now
+        n_train, n_valid = len(self.learn.dls.train), len(self.learn.dls.valid)
+        # A batch of the validation needs no backward pass: about a third of the time.
+        done = self.learn.dl.begun_at + self.learn.iter + 1
+        done = done if self.learn.training else n_train + done / 3
+        self.tell(min(done / (n_train + n_valid / 3), 1.0))
+
+
 def _mean(losses: Sequence[float], tokens: Sequence[int]) -> float:
     """Return the mean over tokens of losses that are means over so many tokens each."""
     return math.fsum(loss * n for loss, n in zip(losses, tokens, strict=True)) / sum(tokens)

@@ -1,12 +1,12 @@
 """What a run learns from and what it is measured on: texts sorted by purpose, as ids, with nothing leaking across."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ulmfit_lib.data_rows import TEST, TRAIN, UNSUP, VALID, stratified
 from ulmfit_lib.errors import DataError
-from ulmfit_lib.tokenizer import tokenize
+from ulmfit_lib.splitting import WORDS, check_kind, split_texts, subwords, words
 from ulmfit_lib.vocab import FILLER, Vocab, count_tokens, make_vocab
 
 if TYPE_CHECKING:
@@ -47,6 +47,15 @@ class Material:
     asked: Part
     scored_split: str
     notes: list[str]
+    tokenizer: dict[str, Any] = field(default_factory=lambda: dict(WORDS))
+
+
+class SplitTexts(NamedTuple):
+    """How texts were split into tokens, the vocabulary, and the ids of each text."""
+
+    tokenizer: dict[str, Any]
+    vocab: Vocab
+    ids: list[list[int]]
 
 
 def prepare(
@@ -58,6 +67,12 @@ def prepare(
     leak: bool = False,
     seed: int = 0,
     progress: Callable[[int], None] | None = None,
+    tokenizer: str = "words",
+    lang: str = "en",
+    vocab: Vocab | None = None,
+    n_workers: int = 0,
+    before: SplitTexts | None = None,
+    keep: Callable[[SplitTexts], None] | None = None,
 ) -> Material:
     """Tokenize the texts, make the vocabulary, and sort the texts by what they are for.
 
@@ -71,6 +86,12 @@ def prepare(
             results on IMDb do.
         seed: decides which training texts are held out where none is "valid".
         progress: called with the number of texts tokenized since the last call.
+        tokenizer: "words", or "subwords" learnt from the texts that the language model reads.
+        lang: the language of the texts, as spaCy calls it.
+        vocab: a vocabulary to use; None makes one.
+        n_workers: processes that split texts into words; 0 does it in this one.
+        before: how the texts were split and what came of it, where an interrupted run did that before.
+        keep: is given how the texts were split and what came of it, to be kept for such a case.
 
     Raises:
         DataError: no text is left to learn from, or the texts are too short to be measured on.
@@ -92,10 +113,19 @@ def prepare(
     if not for_language_model:
         raise DataError("every text to learn from also stands in 'valid' or 'test'.", where=texts.name)
 
-    tokens = tokenize(texts.texts, progress=progress)
-    found = make_vocab(count_tokens(tokens[i] for i in for_language_model), min_freq, max_vocab)
-    vocab = Vocab(with_more_words(found, more_words))
-    ids = [vocab.numericalize(doc) for doc in tokens]
+    if before is None:
+        read_texts = (texts.texts[i] for i in for_language_model)
+        split = words(lang) if check_kind(tokenizer) == "words" else subwords(read_texts, lang)
+        tokens = split_texts(texts.texts, split, n_workers=n_workers, progress=progress)
+        if vocab is None:
+            # A piece of a word is known because it is frequent.
+            least = min_freq if tokenizer == "words" else 1
+            found = make_vocab(count_tokens(tokens[i] for i in for_language_model), least, max_vocab)
+            vocab = Vocab(with_more_words(found, more_words))
+        before = SplitTexts(split, vocab, [vocab.numericalize(doc) for doc in tokens])
+        if keep is not None:
+            keep(before)
+    split, vocab, ids = before
     numbers = {name: number for number, name in enumerate(texts.label_names)}
 
     def part(places: Sequence[int]) -> Part:
@@ -114,6 +144,7 @@ def prepare(
         asked=of[TEST] if has_test else of[VALID],
         scored_split=TEST if has_test else VALID,
         notes=notes,
+        tokenizer=split,
     )
 
 

@@ -103,5 +103,7 @@ def _work(there: connection.Connection, threads: int | None) -> None:
         there.send(("failed", error))
     except (BrokenPipeError, EOFError):
         return  # nobody waits any more
+    except SystemExit:
+        return  # asked to end, and its checkpoint is written
     except BaseException:
         there.send(("failed", traceback.format_exc()))

@@ -9,6 +9,7 @@
 What is scored is looked at once, at the end: no choice is made on it.
 """
 
+import contextlib
 import csv
 import io
 import time
@@ -21,18 +22,21 @@ import numpy as np
 import torch
 
 from ulmfit_lib.baseline import tfidf_floor
+from ulmfit_lib.checkpoint_files import read_checkpoint, write_checkpoint
 from ulmfit_lib.data import Texts
 from ulmfit_lib.data_rows import TRAIN, UNSUP
 from ulmfit_lib.direction import DIRECTIONS, check_direction
 from ulmfit_lib.ensemble import average_probs
 from ulmfit_lib.errors import ArtifactError, ConfigError
-from ulmfit_lib.files import folder_written_atomically, write_atomically
-from ulmfit_lib.material import Material, prepare
+from ulmfit_lib.files import write_atomically
+from ulmfit_lib.material import Material, SplitTexts, prepare
 from ulmfit_lib.one_way import CLASSIFIER, Job, Line, scored, stages, train_one_way
 from ulmfit_lib.parallel import in_processes
 from ulmfit_lib.pretrained_models import pretrained_note, pretrained_tokens
 from ulmfit_lib.receipts import finish_receipt, start_receipt
 from ulmfit_lib.recipe import Recipe
+from ulmfit_lib.unfinished import RESUME, Unfinished, unfinished
+from ulmfit_lib.vocab import Vocab
 from ulmfit_lib.watching import Stage, Watch
 
 BOTH, ENSEMBLE, FLOOR = "both", "ensemble", "TF-IDF floor"
@@ -71,11 +75,17 @@ def run(
     recipe: Recipe | None = None,
     command: str = "ulmfit_lib.pipeline.run",
     watch: Watch | None = None,
+    resume: bool = False,
+    restart: bool = False,
+    every_steps: int | None = None,
+    every_minutes: float | None = 10.0,
 ) -> RunReport:
     """Train a language model, a classifier on its encoder, and an ensemble of both directions; save and score them.
 
-    `out` appears when all is done: the encoder and the classifier of each direction as artifacts, `predictions.csv`
-    and the receipt `run.json`. A run that fails or is interrupted leaves what was there before.
+    `out` appears when all is done: the language model, the encoder and the classifier of each direction as artifacts,
+    pictures of their trainings, `predictions.csv` and the receipt `run.json`. Until then all that is done, with
+    checkpoints, lies in a folder of the same name that ends in `.unfinished`; a run that was interrupted, however, goes
+    on from there with `resume=True`, and on the CPU comes to the same bits as one that was not.
 
     Args:
         texts: what `data.read_texts` gives. Scored are the texts of "test", or of "valid" where there are none.
@@ -83,12 +93,15 @@ def run(
         seed: everything random depends on it alone.
         direction: "both", "forward" or "backward".
         device: "auto" takes a GPU if there is one.
-        precision: "fp32" or "bf16".
-        processes: 2 trains the two directions at once, each in a process of its own with its share of the threads;
-            a script that asks for it needs `if __name__ == "__main__":`.
+        precision: "fp32", "bf16" or, on a GPU, "fp16".
+        processes: 2 trains the two directions at once, each in a process of its own with its share of the threads, and
+            on a GPU of its own where there are two; a script that asks for it needs `if __name__ == "__main__":`.
         recipe: sizes, lengths and rates.
         command: what the receipt names as the command.
         watch: is told of the progress.
+        resume: go on with what an interrupted run has left, if there is something.
+        restart: delete what an interrupted run has left.
+        every_steps, every_minutes: from one checkpoint to the next; None for no such limit.
 
     Raises:
         UlmfitError: texts, options or weights that do not fit, a training that went wrong, a full disk.
@@ -102,7 +115,47 @@ def run(
     options = {"direction": direction, "processes": n_processes, "threads": _threads(n_processes)}
     where = {"seed": seed, "device": device, "precision": precision}
     receipt = start_receipt(command, seed=seed, data=texts, options={**options, **where, **asdict(recipe)})
+    same = {"direction": direction, "seed": seed, "precision": precision, "texts": texts.sha256, **asdict(recipe)}
     watch.plan(_stages(texts, recipe, directions))
+    try:
+        with unfinished(out, same, receipt, resume=resume, restart=restart) as work:
+            receipt = {**work.begun["receipt"], "sittings": work.begun["sittings"]}
+            material = _material(texts, recipe, seed, work, watch)
+            n_labelled = len(texts.subset(TRAIN, labelled=True))
+            job = Job(
+                *(material, recipe, work.folder, receipt, texts.label_names, n_labelled, where),
+                every_steps=every_steps,
+                every_minutes=every_minutes,
+            )
+            lines, probs, trainings = _train_and_score(job, texts, directions, n_processes, watch)
+            write_atomically(work.folder / "predictions.csv", _predictions(texts, material, probs))
+            results = {
+                "scored_split": material.scored_split,
+                "scored_texts": len(material.asked.labelled()),
+                "vocabulary": len(material.vocab),
+                "tokens": sum(map(len, material.unlabelled.docs)),
+                "lines": [asdict(line) for line in lines],
+                "notes": material.notes,
+                "trainings": trainings,
+            }
+            receipt = finish_receipt(receipt, results, work.folder / "run.json")
+    except OSError as error:
+        raised = ArtifactError(f"the run cannot be saved: {error.strerror}.", where=str(out))
+        raised.__notes__ = getattr(error, "__notes__", [])
+        raise raised from error
+    return RunReport(lines, material.notes, probs, texts.label_names, out, receipt)
+
+
+def _material(texts: Texts, recipe: Recipe, seed: int, work: Unfinished, watch: Watch) -> Material:
+    """Return the material; the ids of the texts are kept, for a sitting to come."""
+    place, before = work.place("texts.ids"), None
+    if place.exists():
+        with contextlib.suppress(ArtifactError):  # a damaged one is made again
+            before = SplitTexts(**read_checkpoint(place).state)
+            flat, lengths = before.ids["flat"].numpy(), before.ids["lengths"].numpy()
+            docs = [doc.tolist() for doc in np.split(flat, np.cumsum(lengths)[:-1])]
+            before = before._replace(ids=docs, vocab=Vocab(before.vocab))
+            watch.step("tokens", len(texts))
     material = prepare(
         texts,
         min_freq=recipe.min_freq,
@@ -111,26 +164,20 @@ def run(
         leak=recipe.leak,
         seed=seed,
         progress=lambda n: watch.step("tokens", n),
+        tokenizer=recipe.tokenizer,
+        lang=recipe.lang,
+        before=before,
+        keep=lambda split: _keep_ids(place, split),
     )
     material.notes.append(pretrained_note(recipe.pretrained))
-    try:
-        with folder_written_atomically(out) as beside:
-            n_labelled = len(texts.subset(TRAIN, labelled=True))
-            job = Job(material, recipe, beside, receipt, texts.label_names, n_labelled, where)
-            lines, probs = _train_and_score(job, texts, directions, n_processes, watch)
-            write_atomically(beside / "predictions.csv", _predictions(texts, material, probs))
-            results = {
-                "scored_split": material.scored_split,
-                "scored_texts": len(material.asked.labelled()),
-                "vocabulary": len(material.vocab),
-                "tokens": sum(map(len, material.unlabelled.docs)),
-                "lines": [asdict(line) for line in lines],
-                "notes": material.notes,
-            }
-            receipt = finish_receipt(receipt, results, beside / "run.json")
-    except OSError as error:
-        raise ArtifactError(f"the run cannot be saved: {error.strerror}.", where=str(out)) from error
-    return RunReport(lines, material.notes, probs, texts.label_names, out, receipt)
+    return material
+
+
+def _keep_ids(place: Path, split: SplitTexts) -> None:
+    flat = np.concatenate([np.asarray(doc, dtype=np.int32) for doc in split.ids])
+    lengths = np.array([len(doc) for doc in split.ids], dtype=np.int64)
+    ids = {"flat": torch.from_numpy(flat), "lengths": torch.from_numpy(lengths)}
+    write_checkpoint(place, {"tokenizer": split.tokenizer, "vocab": split.vocab.tokens, "ids": ids})
 
 
 def choose_device(device: str) -> str:
@@ -162,8 +209,10 @@ def check_out(out: str | Path) -> Path:
         return out
     if not out.is_dir():
         raise ConfigError("there is a file of this name.", where=str(out), fix="Give another --out.")
-    ours = {"run.json", "predictions.csv"}
-    ours.update(f"{kind}-{way}" for kind in ("encoder", "classifier") for way in DIRECTIONS)
+    ours = {"run.json", "predictions.csv", RESUME}
+    for way in DIRECTIONS:
+        ours.update(f"{kind}-{way}" for kind in ("language_model", "encoder", "classifier"))
+        ours.update(f"{kind}-{way}.png" for kind in ("language_model", "classifier"))
     others = sorted(path.name for path in out.iterdir() if path.name not in ours)
     if others:
         raise ConfigError(
@@ -187,19 +236,27 @@ def _threads(n_processes: int) -> int:
 
 def _train_and_score(
     job: Job, texts: Texts, directions: Sequence[str], n_processes: int, watch: Watch
-) -> tuple[list[Line], dict[str, np.ndarray]]:
+) -> tuple[list[Line], dict[str, np.ndarray], dict[str, Any]]:
     if n_processes == 1:
         results = [train_one_way(job, way, watch.step) for way in directions]
     else:
-        jobs = [(job, way) for way in directions]
+        jobs = [(_on_device_of_its_own(job, number), way) for number, way in enumerate(directions)]
         results = in_processes(train_one_way, jobs, watch.step, _threads(n_processes))
-    lines = [line for lines_of_way, _ in results for line in lines_of_way]
-    probs = {way: probs_of_way for way, (_, probs_of_way) in zip(directions, results, strict=True)}
+    lines = [line for result in results for line in result.lines]
+    probs = {way: result.probs for way, result in zip(directions, results, strict=True)}
+    trainings = {name: learnt for result in results for name, learnt in result.trainings.items()}
     if len(directions) > 1:
         probs[ENSEMBLE] = average_probs(*probs.values())
         lines.append(scored(ENSEMBLE, BOTH, probs[ENSEMBLE], job.material))
     line, probs[FLOOR] = _floor(texts, job.material)
-    return [*lines, line], probs
+    return [*lines, line], probs, trainings
+
+
+def _on_device_of_its_own(job: Job, number: int) -> Job:
+    """Return the job on the GPU of this number, where there are several."""
+    if job.where["device"] != "cuda" or torch.cuda.device_count() < 2:
+        return job
+    return job._replace(where={**job.where, "device": f"cuda:{number % torch.cuda.device_count()}"})
 
 
 def _floor(texts: Texts, material: Material) -> tuple[Line, np.ndarray]:

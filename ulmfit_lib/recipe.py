@@ -30,6 +30,7 @@ class Recipe:
         pretrained: what the language model begins with: "none" for random weights, "small" for the models that come
             with the project, "wt103" for fastai's published ones (from the network, once), or a folder that holds
             `language_model-forward` and `language_model-backward`.
+        tokenizer, lang: "words" or "subwords", and the language of the texts as spaCy calls it.
         emb_sz, n_hid, n_layers: sizes of the AWD-LSTM; pretrained weights have their own.
         min_freq, max_vocab: a word is in the vocabulary if it occurs `min_freq` times, `max_vocab` words at most.
         keep_pretrained_words: whether all words of the pretrained model join the vocabulary. Where there are few
@@ -56,6 +57,8 @@ class Recipe:
     """
 
     pretrained: str = "none"
+    tokenizer: str = "words"
+    lang: str = "en"
     emb_sz: int = 128
     n_hid: int = 256
     n_layers: int = 2
@@ -95,6 +98,8 @@ class Recipe:
         for name in ("lm_frozen_epochs", "classifier_least_steps", "lm_wd", "classifier_wd"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} must be 0 or more, not {getattr(self, name)}.")
+        if self.tokenizer not in ("words", "subwords"):
+            raise ConfigError(f"texts are split into words or subwords, not {self.tokenizer!r}.")
         n_stages = len(self.classifier_freeze_to)
         if len(self.classifier_epochs) != n_stages or min(self.classifier_epochs) < 1:
             raise ConfigError(

@@ -18,5 +18,6 @@ class Watch:
     def plan(self, stages: list[Stage]) -> None:
         """Be told, once and first, what is going to be done."""
 
-    def step(self, key: str, n: int = 1, text: str = "") -> None:
-        """Be told that `n` more steps of a stage are done, and what there is to say of them, such as a loss."""
+    def step(self, key: str, n: int = 1, text: str = "", share: float = 0.0) -> None:
+        """Be told that `n` more steps of a stage are done and `share` of the next one, and what there is to say of
+        them, such as a loss."""
