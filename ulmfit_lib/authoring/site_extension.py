@@ -7,6 +7,7 @@
 - The questions of a chapter get a form that `course.js` can work with (see `quizzes`), and each page of some length
   says how long it takes to read.
 - `{live}` puts a live piece into a page (see `site_live`); without Pyodide a sentence stands in its place.
+- Numbers and model cards come from receipts (see `site_results`).
 - The small defects of the theme that every page would share are mended: see `mend_theme`.
 """
 
@@ -23,7 +24,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.math import get_node_equation_number
 from sphinx.writers.html5 import HTML5Translator
 
-from ulmfit_lib.authoring import site_live
+from ulmfit_lib.authoring import site_live, site_results
 from ulmfit_lib.authoring.quizzes import mark_up
 from ulmfit_lib.pictures import inline_pictures
 
@@ -185,6 +186,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))
     app.add_config_value("comments_config", {}, "html")  # Jupyter Book sets it for an extension that we leave out
     app.add_directive("live", Live)
+    site_results.setup(app)
     app.connect("builder-inited", find_pyodide)
     app.connect("html-page-context", mend_body)
     app.connect("build-finished", finish, priority=900)
