@@ -1,6 +1,7 @@
 """A grader killed at any moment loses no mark and marks nobody twice."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,14 +14,18 @@ from test_grading_class import by_student, course_in
 
 from ulmfit_lib.grading import grade as grading
 from ulmfit_lib.grading.grade import grade_class
-from ulmfit_lib.grading.gradebook import gradebook_of
+from ulmfit_lib.grading.gradebook import gradebook_of, register
 from ulmfit_lib.grading.records import Records
 
 STUDENTS = {"ada": solved(), "bob": stubs(), "cleo": solved()}
 WANTED = {"ada": SET.points, "bob": 0, "cleo": SET.points}
 
 
-def handed_in(root):
+@pytest.fixture(scope="module")
+def registered(sandbox, tmp_path_factory):
+    """A course whose gradebook knows the problem set, and whose students have handed in."""
+    root = course_in(tmp_path_factory.mktemp("course"))
+    register(root, SLUG)
     for student, notebook in STUDENTS.items():
         hand_in(root / "submissions" / student / SLUG, notebook)
     return root
@@ -38,8 +43,8 @@ def everything_is_there_once(root):
 
 @pytest.mark.parametrize("step", ["_write_notebook", "store", "keep"])
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_killed_between_any_two_writes(sandbox, tmp_path, monkeypatch, step, after):
-    root = handed_in(course_in(tmp_path))
+def test_killed_between_any_two_writes(registered, tmp_path, monkeypatch, step, after):
+    root = shutil.copytree(registered, tmp_path / "course")
     place = Records if step == "keep" else grading
     real, calls = getattr(place, step), []
 
@@ -64,9 +69,9 @@ def test_killed_between_any_two_writes(sandbox, tmp_path, monkeypatch, step, aft
     assert Records(root).find(SLUG, "ada").marked == first["ada"]
 
 
-def test_killed_without_warning(sandbox, tmp_path):
+def test_killed_without_warning(registered, tmp_path):
     """SIGKILL as soon as the first record is there; the sandbox goes with it."""
-    root = handed_in(course_in(tmp_path))
+    root = shutil.copytree(registered, tmp_path / "course")
     command = [sys.executable, "-c", "from ulmfit_lib.cli import main; main()", "grading", "grade", "--jobs", "1"]
     process = subprocess.Popen(command, cwd=root, env={**os.environ, "PYTHONPATH": str(ROOT)}, start_new_session=True)
     end = time.monotonic() + 120
