@@ -2,6 +2,9 @@
 
 import ast
 import re
+import symtable
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 # Cell magics whose body is Python all the same.
@@ -52,38 +55,72 @@ def needed(cells: list[dict[str, Any]]) -> list[bool]:
         cells: each with "source" and "released".
     """
     looked = [_names(cell["source"]) for cell in cells]
-    if any(parts is not None and "globals" in parts[1] for parts in looked):
+    if any(parts is not None and "globals" in parts.uses for parts in looked):
         return [True] * len(cells)
     runs = [not cell["released"] or parts is None for cell, parts in zip(cells, looked, strict=True)]
+    modules = {name for parts in looked if parts for name in parts.imports}
     while True:
-        wanted = set().union(*(parts[1] for parts, run in zip(looked, runs, strict=True) if run and parts))
-        more = [run or bool(parts and parts[0] & wanted) for run, parts in zip(runs, looked, strict=True)]
+        wanted = {name for parts, run in zip(looked, runs, strict=True) if run and parts for name in parts.uses}
+        more = [
+            # A call of a module's function, such as np.random.seed(0), is no change of the module.
+            run or bool(parts and (parts.makes | parts.changes - modules) & wanted)
+            for run, parts in zip(runs, looked, strict=True)
+        ]
         if more == runs:
             return runs
         runs = more
 
 
-def _names(source: str) -> tuple[set[str], set[str]] | None:
-    """Return the names that a cell makes or changes and those that it uses; None if it is no Python."""
+@dataclass
+class _Names:
+    """The global names that a cell makes, changes and uses, and those of them that are modules."""
+
+    makes: set[str] = field(default_factory=set)
+    changes: set[str] = field(default_factory=set)
+    uses: set[str] = field(default_factory=set)
+    imports: set[str] = field(default_factory=set)
+
+
+def _names(source: str) -> _Names | None:
+    """Return the global names of a cell; None if it is no Python, or may make any name."""
+    source = as_python(source)
     try:
-        tree = ast.parse(as_python(source))
+        tree, table = ast.parse(source), symtable.symtable(source, "<cell>", "exec")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    makes, uses = set(), set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
-            (uses if isinstance(node.ctx, ast.Load) else makes).add(node.id)
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            makes.add(node.name)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            makes |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load):
-            makes |= _root(node)
-        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-            makes |= _root(node.value.func)  # items.append(1) changes items
-    if "*" in makes:  # from somewhere import *: it may make anything
+    if any(isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node in ast.walk(tree)):
         return None
-    return makes, uses
+    found = _Names()
+    tables = [table]
+    while tables:
+        one = tables.pop()
+        tables += one.get_children()
+        for name in one.get_symbols():
+            if one is not table and not name.is_global():
+                continue
+            for holds, names in (
+                (name.is_assigned() or name.is_imported(), found.makes),
+                (name.is_referenced(), found.uses),
+                (name.is_imported(), found.imports),
+            ):
+                if holds:
+                    names.add(name.get_name())
+    for node in _at_the_top(tree):
+        if isinstance(node, ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load):
+            found.changes |= _root(node)
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            found.changes |= _root(node.value.func)  # items.append(1) changes items
+    return found
+
+
+def _at_the_top(tree: ast.AST) -> Iterator[ast.AST]:
+    """Give the nodes of a cell but for the insides of functions."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            waiting += ast.iter_child_nodes(node)
 
 
 def _root(node: ast.AST) -> set[str]:
