@@ -1,5 +1,7 @@
 """Pretraining in stretches: each goes on where the one before ended, and its receipt adds up."""
 
+from dataclasses import replace
+
 import pytest
 
 from ulmfit_lib.artifacts import load_artifact
@@ -63,6 +65,25 @@ def test_half_precision_halves_the_file_and_hardly_changes_the_answers(corpus, f
         for folder in (first, half)
     ]
     assert losses[1] == pytest.approx(losses[0], abs=1e-2)
+
+
+def test_an_interrupted_stretch_goes_on_to_the_same_bits(corpus, tmp_path, monkeypatch):
+    recipe = replace(RECIPE, epochs=3)
+    whole = pretrain(corpus, tmp_path / "whole", direction="forward", recipe=recipe)
+
+    def interrupt(line):
+        if line.startswith("epoch  1"):
+            raise KeyboardInterrupt
+
+    options = {"direction": "forward", "recipe": recipe, "every_minutes": 1e-6}
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(corpus, tmp_path / "lm", progress=interrupt, **options)
+    assert not (tmp_path / "lm").exists()
+    resumed = pretrain(corpus, tmp_path / "lm", resume=True, **options)
+    one, other = (load_artifact(folder) for folder in (whole, resumed))
+    assert all((one.state[name] == other.state[name]).all() for name in one.state)
+    assert one.receipt["results"]["tokens_seen"] == other.receipt["results"]["tokens_seen"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lm", "whole"]
 
 
 def test_what_does_not_fit_is_refused_by_name(corpus, first, tmp_path):

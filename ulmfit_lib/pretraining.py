@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from ulmfit_lib.awd_lstm import LanguageModel, lm_config
+from ulmfit_lib.checkpoints import Checkpoints
 from ulmfit_lib.direction import check_direction
 from ulmfit_lib.errors import ArtifactError, ConfigError
 from ulmfit_lib.fine_tuning import FineTuningPlan, Score, evaluate_language_model, fine_tune_language_model
@@ -71,6 +72,8 @@ def pretrain(
     precision: str = "fp32",
     command: str = "",
     progress: Progress | None = None,
+    resume: bool = False,
+    every_minutes: float = 10.0,
 ) -> Path:
     """Train a language model on the part "train" of a packed corpus, and save it with its receipt.
 
@@ -82,6 +85,8 @@ def pretrain(
         start_from: the artifact of the stretch before; its vocabulary, sizes and direction must be these.
         seed, device, precision, progress: as in `fine_tune_language_model`.
         command: what a reader would type to have the same run, for the receipt.
+        resume: go on from the checkpoint that an interrupted stretch left beside `out`, if there is one.
+        every_minutes: minutes from one checkpoint to the next.
 
     Raises:
         ArtifactError: the artifact to start from has another vocabulary or direction, or a part is missing.
@@ -106,6 +111,7 @@ def pretrain(
         stretches = read_receipt(Path(start_from) / "run.json")["results"]["stretches"]
     receipt = start_receipt(command, seed=seed, data={"name": corpus.name, **corpus.origin}, recipe=asdict(recipe))
     began = time.perf_counter()
+    checkpoints = Checkpoints(out.with_name(f"{out.name}.checkpoint"), every_minutes=every_minutes, resume=resume)
     result = fine_tune_language_model(
         corpus.parts["train"].docs,
         corpus.parts["valid"].docs,
@@ -124,6 +130,7 @@ def pretrain(
         device=device,
         precision=precision,
         progress=progress,
+        checkpoints=checkpoints,
     )
     n_tokens = sum(result.history.tokens)
     stretch = {
@@ -138,9 +145,11 @@ def pretrain(
     stretches = [*stretches, stretch]
     scores = score_parts(result.model, corpus, direction, [part for part in corpus.parts if part != "train"])
     results = {"tokens_seen": sum(one["tokens"] for one in stretches), "scores": scores, "stretches": stretches}
-    return save_language_model(
+    save_language_model(
         out, result.model, corpus.vocab, direction, finish_receipt(receipt, results), tokenizer=TOKENIZER
     )
+    checkpoints.remove()
+    return out
 
 
 def score_parts(

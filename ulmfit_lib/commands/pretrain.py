@@ -31,6 +31,10 @@ def pretrain(
     seed: Annotated[int, typer.Option(min=0, help="Everything random depends on it alone.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     precision: Annotated[str, typer.Option(help="fp32, bf16 or fp16.")] = "fp32",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the checkpoint of an interrupted stretch, if there is one.")
+    ] = False,
+    every_minutes: Annotated[float, typer.Option(min=0.01, help="Minutes from one checkpoint to the next.")] = 10,
     half: Annotated[
         bool, typer.Option("--half", help="Store the weights in half precision, as the models that ship.")
     ] = False,
@@ -61,6 +65,8 @@ def pretrain(
         precision=precision,
         command=f"{command} --precision {precision} --seed {seed}",
         progress=lambda line: typer.echo(line, err=True),
+        resume=resume,
+        every_minutes=every_minutes,
     )
     if half:
         ship(out, out)
