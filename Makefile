@@ -17,7 +17,7 @@ help: ## list the targets
 
 .PHONY: course
 course: $(READY) ## set up, train the whole pipeline on the shipped reviews, build the site
-	$(BIN)/ulmfit run --out $(RUN)
+	$(BIN)/ulmfit run --out $(RUN) --resume
 	$(BIN)/python -m ulmfit_lib.authoring.book
 	@echo
 	@echo "The trained models and the report:  $(CURDIR)/$(RUN)"

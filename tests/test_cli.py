@@ -119,7 +119,22 @@ def test_help_has_one_example(capsys, command):
 def test_every_command_has_one_example():
     from ulmfit_lib.commands import app
 
-    assert [info.callback.__name__ for info in app.registered_commands] == ["doctor", "run"]
+    assert [info.callback.__name__ for info in app.registered_commands] == [
+        "doctor",
+        "run",
+        "tokenize",
+        "pack",
+        "pretrain",
+        "finetune",
+        "classify",
+        "ensemble",
+        "predict",
+        "generate",
+        "show",
+        "student",
+        "submit",
+        "progress",
+    ]
     for info in app.registered_commands:
         assert info.epilog.startswith(f"Example: ulmfit {info.callback.__name__}")
         assert info.callback.__doc__
@@ -185,7 +200,7 @@ def test_a_run_says_what_it_did_and_where_it_lies(write, tmp_path, capsys, monke
     shown = "\n".join(out)
     for words in ("films.csv: 6 texts of 'test' scored", "language model", "classifier", "TF-IDF floor", "95 %"):
         assert words in shown
-    for name in ("classifier-forward/", "encoder-forward/", "predictions.csv", "run.json"):
+    for name in ("classifier-forward/", "classifier-forward.png", "language_model-forward/", "predictions.csv"):
         assert f"runs/films/{name}" in out
     assert sum("language model, forward: epoch" in line for line in err) == 1
     assert sum("classifier, forward: epoch" in line for line in err) == 4
@@ -193,7 +208,7 @@ def test_a_run_says_what_it_did_and_where_it_lies(write, tmp_path, capsys, monke
     assert receipt["command"] == "ulmfit run --texts films.csv --seed 0 --direction forward --lm-epochs 1 --epochs 1"
 
 
-def test_ctrl_c_is_one_line_and_exit_code_130_and_leaves_nothing(write, tmp_path, root):
+def test_ctrl_c_is_one_line_and_exit_code_130_and_leaves_what_can_be_gone_on_with(write, tmp_path, root, capsys):
     path = write("films.csv", TABLE)
     child = subprocess.Popen(
         [sys.executable, "-u", "-m", "ulmfit_lib.cli", "run", "--texts", path, "--lm-epochs", "100000"],
@@ -210,8 +225,19 @@ def test_ctrl_c_is_one_line_and_exit_code_130_and_leaves_nothing(write, tmp_path
     _, err = child.communicate(timeout=60)
     assert child.returncode == 130
     said = [line for line in err.splitlines() if "epoch" not in line]
-    assert said == ["ulmfit: interrupted; nothing was left behind."]
-    assert [path for path in tmp_path.rglob("*") if path.name != "runs"] == [path]
+    folder = "runs/films.unfinished"
+    assert said == [f"ulmfit: interrupted; what is done lies in {folder}; the same command with --resume goes on."]
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["films.unfinished"]
+    code, out, _ = call(capsys, "show", tmp_path / folder)
+    assert code == 0
+    begun = [line for line in out if line.startswith("begun")]
+    assert 1 <= len(begun) <= 2  # both directions ran at once, and either had come to its first checkpoint or not
+    assert all("language-model-" in line and ": checkpoint of step " in line for line in begun)
+    code, _, err = call(capsys, "run", "--texts", path, "--out", tmp_path / "runs" / "films", "--lm-epochs", "100000")
+    assert code == 2
+    assert err[-1].endswith(
+        "an interrupted run lies here. Go on with it by --resume, or delete it and begin anew by --restart."
+    )
 
 
 def test_being_terminated_clears_away_as_ctrl_c_does_and_says_so(monkeypatch, capsys):

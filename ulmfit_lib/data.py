@@ -106,6 +106,48 @@ def read_texts(path: str | Path, *, valid_fraction: float = 0.2, seed: int = 0, 
     return Texts(checked.texts, checked.labels, checked.splits, source.name, source.sha256, checked.notes)
 
 
+#: Data sets of fastai's that are known by name, and where their texts lie in what is fetched.
+FASTAI_DATA = {"imdb": ("IMDB", "."), "imdb_sample": ("IMDB_SAMPLE", "texts.csv")}
+
+
+def find_texts(name: str | Path | None = None, *, seed: int = 0, needs_labels: bool = True) -> Texts:
+    """Return the shipped reviews (None), one of fastai's data sets by its name, or what lies at a path.
+
+    Args:
+        name: None, "imdb", "imdb_sample", or a path as in `read_texts`; a file or folder of such a name wins.
+        seed, needs_labels: as in `read_texts`.
+
+    Raises:
+        DataError: there is nothing of this name, it cannot be fetched, or it is not as it must be.
+    """
+    if name is None:
+        return shipped_reviews()
+    if str(name) in FASTAI_DATA and not Path(name).exists():
+        return read_texts(fetch(str(name)), seed=seed, needs_labels=needs_labels)
+    return read_texts(name, seed=seed, needs_labels=needs_labels)
+
+
+def fetch(name: str) -> Path:
+    """Fetch one of fastai's data sets into fastai's own folder, once, and return where its texts lie.
+
+    Raises:
+        DataError: the download fails.
+
+    Source: fastai `untar_data`, `URLs.IMDB`.
+    """
+    from fastai.data.external import URLs, untar_data
+
+    key, place = FASTAI_DATA[name]
+    try:
+        return untar_data(getattr(URLs, key)) / place
+    except OSError as error:  # also what urllib raises without a network
+        raise DataError(
+            f"{getattr(URLs, key)} cannot be fetched ({error}).",
+            where=name,
+            fix="Download and unpack it by hand, and give the folder.",
+        ) from error
+
+
 def shipped_reviews(folder: Path | None = None) -> Texts:
     """Return the film reviews that come with the project (original texts, CC BY 4.0).
 

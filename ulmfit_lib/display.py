@@ -1,6 +1,7 @@
 """What a run looks like in a terminal: bars with the time left while it works, and a closing table."""
 
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -114,8 +115,20 @@ def duration(seconds: float) -> str:
 def closing_table(report: "RunReport") -> Table:
     """Return what a run came to as a table for rich."""
     name, results = report.receipt["data"]["name"], report.receipt["results"]
+    table = lines_table(
+        report.lines, f"{name}: {results['scored_texts']:,} texts of '{results['scored_split']}' scored"
+    )
+    table.caption = (
+        "A language model's loss, perplexity and accuracy are those of the next word. The floor counts words and pairs "
+        "of words: no language model."
+    )
+    return table
+
+
+def lines_table(lines: "Sequence[Line]", title: str) -> Table:
+    """Return lines of a closing table, of one stage or of several, as a table for rich."""
     table = Table(
-        title=f"{name}: {results['scored_texts']:,} texts of '{results['scored_split']}' scored",
+        title=title,
         box=box.SIMPLE_HEAD,
         collapse_padding=True,  # so that it fits into 80 columns
         pad_edge=False,
@@ -124,12 +137,8 @@ def closing_table(report: "RunReport") -> Table:
     table.add_column("direction", no_wrap=True)
     for name in ("loss", "perplexity", "accuracy", "95 % interval", "time"):
         table.add_column(name, justify="right", no_wrap=True)
-    for line in report.lines:
+    for line in lines:
         table.add_row(*_cells(line), style="bold" if line.stage == "ensemble" else None)
-    table.caption = (
-        "A language model's loss, perplexity and accuracy are those of the next word. The floor counts words and pairs "
-        "of words: no language model."
-    )
     return table
 
 

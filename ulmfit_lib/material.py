@@ -1,12 +1,13 @@
 """What a run learns from and what it is measured on: texts sorted by purpose, as ids, with nothing leaking across."""
 
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ulmfit_lib.data_rows import TEST, TRAIN, UNSUP, VALID, stratified
 from ulmfit_lib.errors import DataError
-from ulmfit_lib.splitting import WORDS, check_kind, split_texts, subwords, words
+from ulmfit_lib.splitting import WORDS, check_kind, split_texts, subwords
 from ulmfit_lib.vocab import FILLER, Vocab, count_tokens, make_vocab
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def prepare(
     progress: Callable[[int], None] | None = None,
     tokenizer: str = "words",
     lang: str = "en",
+    split: dict[str, Any] | None = None,
     vocab: Vocab | None = None,
     n_workers: int = 0,
     before: SplitTexts | None = None,
@@ -88,6 +90,7 @@ def prepare(
         progress: called with the number of texts tokenized since the last call.
         tokenizer: "words", or "subwords" learnt from the texts that the language model reads.
         lang: the language of the texts, as spaCy calls it.
+        split: how to split texts, instead of `tokenizer` and `lang`: what an artifact says of it, see `splitting`.
         vocab: a vocabulary to use; None makes one.
         n_workers: processes that split texts into words; 0 does it in this one.
         before: how the texts were split and what came of it, where an interrupted run did that before.
@@ -114,15 +117,15 @@ def prepare(
         raise DataError("every text to learn from also stands in 'valid' or 'test'.", where=texts.name)
 
     if before is None:
-        read_texts = (texts.texts[i] for i in for_language_model)
-        split = words(lang) if check_kind(tokenizer) == "words" else subwords(read_texts, lang)
-        tokens = split_texts(texts.texts, split, n_workers=n_workers, progress=progress)
-        if vocab is None:
-            # A piece of a word is known because it is frequent.
-            least = min_freq if tokenizer == "words" else 1
-            found = make_vocab(count_tokens(tokens[i] for i in for_language_model), least, max_vocab)
-            vocab = Vocab(with_more_words(found, more_words))
-        before = SplitTexts(split, vocab, [vocab.numericalize(doc) for doc in tokens])
+        before = _split_and_number(
+            texts.texts,
+            for_language_model,
+            split or {"kind": tokenizer, "lang": lang},
+            vocab,
+            (min_freq, max_vocab, more_words),
+            n_workers,
+            progress,
+        )
         if keep is not None:
             keep(before)
     split, vocab, ids = before
@@ -146,6 +149,81 @@ def prepare(
         notes=notes,
         tokenizer=split,
     )
+
+
+def prepare_unlabelled(
+    texts: "Texts",
+    *,
+    min_freq: int = 3,
+    max_vocab: int = 60_000,
+    more_words: Sequence[str] = (),
+    leak: bool = False,
+    seed: int = 0,
+    progress: Callable[[int], None] | None = None,
+    tokenizer: str = "words",
+    lang: str = "en",
+    n_workers: int = 0,
+) -> Material:
+    """Prepare texts for a language model alone, whether they have labels or not; the options are those of `prepare`.
+
+    The texts of "valid" measure it; where there are none, a tenth of those that it would learn from.
+
+    Raises:
+        DataError: no text is left to learn from, or the texts are too short to be measured on.
+    """
+    notes, read = list(texts.notes), (TRAIN, UNSUP, TEST) if leak else (TRAIN, UNSUP)
+    learned = [i for i, split in enumerate(texts.splits) if split in read]
+    valid = [i for i, split in enumerate(texts.splits) if split == VALID]
+    if not valid and len(learned) > 1:
+        n_held_out = max(1, round(HELD_OUT * len(learned)))
+        valid = sorted(random.Random(f"language model {seed}").sample(learned, n_held_out))
+        notes.append(f"{n_held_out} texts, chosen with seed {seed}, were held out to be measured on while training.")
+    secret = {texts.texts[i] for i in valid}
+    secret.update(text for text, split in zip(texts.texts, texts.splits, strict=True) if split == TEST and not leak)
+    learned = [i for i in learned if texts.texts[i] not in secret]
+    if not learned or not valid:
+        raise DataError(
+            "there are too few texts to learn from.", where=texts.name, fix="Give at least two that differ."
+        )
+    split, vocab, ids = _split_and_number(
+        texts.texts,
+        learned,
+        {"kind": tokenizer, "lang": lang},
+        None,
+        (min_freq, max_vocab, more_words),
+        n_workers,
+        progress,
+    )
+
+    def part(places: Sequence[int]) -> Part:
+        return Part(list(places), [ids[i] for i in places], [None] * len(places))
+
+    if sum(len(ids[i]) for i in valid) < 2:
+        raise DataError("the texts have too few words.", where=texts.name, fix="Give more texts.")
+    nothing = Part([], [], [])
+    return Material(vocab, part(learned), nothing, part(valid), nothing, VALID, notes, split)
+
+
+def _split_and_number(
+    texts: Sequence[str],
+    for_language_model: Sequence[int],
+    split: dict[str, Any],
+    vocab: Vocab | None,
+    of_vocab: tuple[int, int, Sequence[str]],
+    n_workers: int,
+    progress: Callable[[int], None] | None,
+) -> SplitTexts:
+    """Split all texts and number their tokens; what is learnt for that, is learnt from `for_language_model` alone."""
+    min_freq, max_vocab, more_words = of_vocab
+    if check_kind(split["kind"]) == "subwords" and "model" not in split:
+        split = subwords((texts[i] for i in for_language_model), split["lang"])
+    tokens = split_texts(texts, split, n_workers=n_workers, progress=progress)
+    if vocab is None:
+        # A piece of a word is known because it is frequent.
+        least = min_freq if split["kind"] == "words" else 1
+        found = make_vocab(count_tokens(tokens[i] for i in for_language_model), least, max_vocab)
+        vocab = Vocab(with_more_words(found, more_words))
+    return SplitTexts(split, vocab, [vocab.numericalize(doc) for doc in tokens])
 
 
 def with_more_words(tokens: list[str], more: Sequence[str]) -> list[str]:

@@ -55,6 +55,7 @@ class Job(NamedTuple):
     where: dict[str, Any]  # seed, device and precision, as the stages call them
     every_steps: int | None = None
     every_minutes: float | None = 10.0
+    encoder: Path | None = None  # the one to classify with, where it is not made in `folder`
 
     def checkpoints(self, stage: str) -> Checkpoints:
         """Return where the checkpoints of a stage lie; what is found there is gone on with."""
@@ -95,8 +96,8 @@ def train_one_way(job: Job, way: str, tell: Tell) -> OneWay:
         way: "forward" or "backward".
         tell: called as `Watch.step` is: the stage, the number of steps done, a line of text, the share of the next.
     """
-    line, learnt = _language_model(job, way, tell)
-    classifier, learnt_later, probs = _classifier(job, way, tell)
+    line, learnt = train_language_model_stage(job, way, tell)
+    classifier, learnt_later, probs = train_classifier_stage(job, way, tell)
     return OneWay([line, classifier], probs, {f"{LANGUAGE_MODEL} {way}": learnt, f"{CLASSIFIER} {way}": learnt_later})
 
 
@@ -120,7 +121,7 @@ class _Teller:
             self.tell(self.stage, n_steps - self.n, text)
 
 
-def _language_model(job: Job, way: str, tell: Tell) -> tuple[Line, dict[str, Any]]:
+def train_language_model_stage(job: Job, way: str, tell: Tell) -> tuple[Line, dict[str, Any]]:
     """Train the language model of one direction, and save it and its encoder."""
     place = job.folder / RESUME / f"language-model-{way}"
     teller, recipe = _Teller(tell, f"{LANGUAGE_MODEL} {way}"), job.recipe
@@ -166,7 +167,7 @@ def _language_model(job: Job, way: str, tell: Tell) -> tuple[Line, dict[str, Any
     return line, learnt
 
 
-def _classifier(job: Job, way: str, tell: Tell) -> tuple[Line, dict[str, Any], np.ndarray]:
+def train_classifier_stage(job: Job, way: str, tell: Tell) -> tuple[Line, dict[str, Any], np.ndarray]:
     """Train the classifier of one direction on the encoder that was saved, and ask it about the texts."""
     place = job.folder / RESUME / f"classifier-{way}"
     teller, recipe, material = _Teller(tell, f"{CLASSIFIER} {way}"), job.recipe, job.material
@@ -177,7 +178,7 @@ def _classifier(job: Job, way: str, tell: Tell) -> tuple[Line, dict[str, Any], n
         return Line(**done["line"]), done["learnt"], done["probs"].numpy()
     names = job.label_names
     bs = recipe.classifier_bs or classifier_batch_size(len(material.train))
-    encoder = load_encoder(job.folder / f"encoder-{way}", direction=way, vocab=material.vocab)
+    encoder = load_encoder(job.encoder or job.folder / f"encoder-{way}", direction=way, vocab=material.vocab)
     sizes = {name: getattr(encoder.config, name) for name in ("emb_sz", "n_hid", "n_layers")}
     config = classifier_config(len(material.vocab), recipe.classifier_drop_mult, **sizes)
     checkpoints = job.checkpoints(place.name)

@@ -13,7 +13,7 @@ import contextlib
 import csv
 import io
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -117,32 +117,27 @@ def run(
     receipt = start_receipt(command, seed=seed, data=texts, options={**options, **where, **asdict(recipe)})
     same = {"direction": direction, "seed": seed, "precision": precision, "texts": texts.sha256, **asdict(recipe)}
     watch.plan(_stages(texts, recipe, directions))
-    try:
-        with unfinished(out, same, receipt, resume=resume, restart=restart) as work:
-            receipt = {**work.begun["receipt"], "sittings": work.begun["sittings"]}
-            material = _material(texts, recipe, seed, work, watch)
-            n_labelled = len(texts.subset(TRAIN, labelled=True))
-            job = Job(
-                *(material, recipe, work.folder, receipt, texts.label_names, n_labelled, where),
-                every_steps=every_steps,
-                every_minutes=every_minutes,
-            )
-            lines, probs, trainings = _train_and_score(job, texts, directions, n_processes, watch)
-            write_atomically(work.folder / "predictions.csv", _predictions(texts, material, probs))
-            results = {
-                "scored_split": material.scored_split,
-                "scored_texts": len(material.asked.labelled()),
-                "vocabulary": len(material.vocab),
-                "tokens": sum(map(len, material.unlabelled.docs)),
-                "lines": [asdict(line) for line in lines],
-                "notes": material.notes,
-                "trainings": trainings,
-            }
-            receipt = finish_receipt(receipt, results, work.folder / "run.json")
-    except OSError as error:
-        raised = ArtifactError(f"the run cannot be saved: {error.strerror}.", where=str(out))
-        raised.__notes__ = getattr(error, "__notes__", [])
-        raise raised from error
+    with unfinished(out, same, receipt, resume=resume, restart=restart) as work:
+        receipt = {**work.begun["receipt"], "sittings": work.begun["sittings"]}
+        material = _material(texts, recipe, seed, work, watch)
+        n_labelled = len(texts.subset(TRAIN, labelled=True))
+        job = Job(
+            *(material, recipe, work.folder, receipt, texts.label_names, n_labelled, where),
+            every_steps=every_steps,
+            every_minutes=every_minutes,
+        )
+        lines, probs, trainings = _train_and_score(job, texts, directions, n_processes, watch)
+        write_atomically(work.folder / "predictions.csv", _predictions(texts, material, probs))
+        results = {
+            "scored_split": material.scored_split,
+            "scored_texts": len(material.asked.labelled()),
+            "vocabulary": len(material.vocab),
+            "tokens": sum(map(len, material.unlabelled.docs)),
+            "lines": [asdict(line) for line in lines],
+            "notes": material.notes,
+            "trainings": trainings,
+        }
+        receipt = finish_receipt(receipt, results, work.folder / "run.json")
     return RunReport(lines, material.notes, probs, texts.label_names, out, receipt)
 
 
@@ -198,8 +193,12 @@ def choose_device(device: str) -> str:
     return device
 
 
-def check_out(out: str | Path) -> Path:
+def check_out(out: str | Path, ours: Collection[str] | None = None) -> Path:
     """Return `out` if a run may be put there: it is not there yet, empty, or an older run and nothing else.
+
+    Args:
+        out: the folder.
+        ours: the names that may stand in it; by default those of a whole run.
 
     Raises:
         ConfigError: something else is there, which would be lost.
@@ -209,11 +208,12 @@ def check_out(out: str | Path) -> Path:
         return out
     if not out.is_dir():
         raise ConfigError("there is a file of this name.", where=str(out), fix="Give another --out.")
-    ours = {"run.json", "predictions.csv", RESUME}
-    for way in DIRECTIONS:
-        ours.update(f"{kind}-{way}" for kind in ("language_model", "encoder", "classifier"))
-        ours.update(f"{kind}-{way}.png" for kind in ("language_model", "classifier"))
-    others = sorted(path.name for path in out.iterdir() if path.name not in ours)
+    if ours is None:
+        ours = {"run.json", "predictions.csv"}
+        for way in DIRECTIONS:
+            ours.update(f"{kind}-{way}" for kind in ("language_model", "encoder", "classifier"))
+            ours.update(f"{kind}-{way}.png" for kind in ("language_model", "classifier"))
+    others = sorted(path.name for path in out.iterdir() if path.name not in {*ours, RESUME})
     if others:
         raise ConfigError(
             f"this folder is not a run's: it holds {others[0]!r}, which would be lost.",

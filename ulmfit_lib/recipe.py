@@ -5,7 +5,8 @@ Those that come with the project are TOML files in `ulmfit_lib/recipes/`; a file
 
 import math
 import tomllib
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -120,6 +121,10 @@ class Recipe:
             phases.insert(0, Phase(-1, self.lm_frozen_epochs, self.lm_frozen_lr))
         return FineTuningPlan(phases=tuple(phases), wd=self.lm_wd, clip=self.lm_clip)
 
+    def with_last_epochs(self, epochs: int) -> "Recipe":
+        """Return the recipe with so many epochs in the last stage of the classifier."""
+        return replace(self, classifier_epochs=(*self.classifier_epochs[:-1], epochs))
+
     @property
     def n_lm_epochs(self) -> int:
         """How many epochs the language model learns for."""
@@ -165,16 +170,24 @@ def load_recipe(name: str | Path, **changes: Any) -> Recipe:
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"this is no TOML: {error}.", where=str(path)) from error
+    try:
+        return Recipe(**{**check_entries(entries, path), **changes})
+    except ConfigError as error:
+        raise ConfigError(error.what, where=error.where or str(path), fix=error.fix) from error
+
+
+def check_entries(entries: Mapping[str, Any], path: Path | None) -> dict[str, Any]:
+    """Return entries of a TOML file as a recipe wants them.
+
+    Raises:
+        ConfigError: a recipe has no such entry, or its value is of another kind; the message names it.
+    """
     known = {field.name: field for field in fields(Recipe)}
     for key, value in entries.items():
         if key not in known:
             raise ConfigError(f"a recipe has no entry {key!r}.", where=str(path), fix=f"There are {', '.join(known)}.")
         _check_type(key, value, known[key].default, path)
-    tuples = {key: tuple(value) if isinstance(value, list) else value for key, value in entries.items()}
-    try:
-        return Recipe(**{**tuples, **changes})
-    except ConfigError as error:
-        raise ConfigError(error.what, where=error.where or str(path), fix=error.fix) from error
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in entries.items()}
 
 
 def recipe_names() -> list[str]:

@@ -64,11 +64,14 @@ def unfinished(
     Raises:
         ConfigError: an interrupted run is there and neither was said, or it was begun with other options, or another
             process is at it.
-        OSError: the place cannot be written.
+        ArtifactError: the place cannot be written, or what was left there is damaged.
     """
-    out.parent.mkdir(parents=True, exist_ok=True)
-    put_back(out)
     folder = unfinished_folder(out)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        put_back(out)
+    except OSError as error:
+        raise ArtifactError(f"the folder cannot be made: {error.strerror}.", where=str(out)) from error
     if restart and folder.exists():
         _lock(folder)()
         shutil.rmtree(folder)
@@ -91,6 +94,10 @@ def unfinished(
             shutil.rmtree(folder, ignore_errors=True)
         elif folder.exists():
             error.add_note(f"What is done lies in {folder}; the same command with --resume goes on.")
+        if isinstance(error, OSError):
+            raised = ArtifactError(f"what was made cannot be saved: {error.strerror}.", where=str(out))
+            raised.__notes__ = getattr(error, "__notes__", [])
+            raise raised from error
         raise
     finally:
         unlock()

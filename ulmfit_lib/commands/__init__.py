@@ -6,6 +6,24 @@ of the names is that of `ulmfit --help`.
 
 from ulmfit_lib.commands.app import app
 
-from ulmfit_lib.commands import doctor, run, pack, pretrain, students, grading  # isort: skip
+from ulmfit_lib.commands import doctor, run  # isort: skip
+from ulmfit_lib.commands import tokenize, pack, pretrain, finetune, classify  # isort: skip
+from ulmfit_lib.commands import ensemble, predict, generate, show  # isort: skip
+from ulmfit_lib.commands import students, grading  # isort: skip
 
-__all__ = ["app", "doctor", "grading", "pack", "pretrain", "run", "students"]
+__all__ = [
+    "app",
+    "classify",
+    "doctor",
+    "ensemble",
+    "finetune",
+    "generate",
+    "grading",
+    "pack",
+    "predict",
+    "pretrain",
+    "run",
+    "show",
+    "students",
+    "tokenize",
+]

@@ -1,37 +1,26 @@
 """`ulmfit run`: the whole road, from raw texts to an ensemble and its accuracy."""
 
-import os
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
 
+from ulmfit_lib.commands import options
 from ulmfit_lib.commands.app import app
-
-_MOST_THREADS = 4  # a small LSTM gains nothing from more
 
 
 @app.command(epilog="Example: ulmfit run --texts reviews.csv --out runs/reviews --seed 1")
 def run(
-    texts: Annotated[
-        Path | None,
-        typer.Option(
-            help="A .csv, .tsv or .parquet file with the columns text, label and perhaps split (train, valid, test or "
-            "unsup), or a folder with a folder a label, such as aclImdb. By default the reviews that come with the "
-            "project.",
-            show_default=False,
-        ),
-    ] = None,
+    context: typer.Context,
+    texts: options.Texts = None,
     out: Annotated[
         Path | None, typer.Option(help="The folder to make. By default runs/ and the name of the texts.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Everything random depends on it alone.")] = 0,
-    direction: Annotated[str, typer.Option(help="both, forward or backward.")] = "both",
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda; auto takes a GPU if there is one.")] = "auto",
+    recipe: options.RecipeName = None,
+    pretrained: options.Pretrained = None,
+    tokenizer: options.TokenizerKind = None,
+    lang: options.Lang = None,
+    leak: options.Leak = None,
     lm_epochs: Annotated[
         int | None, typer.Option(min=1, help="Epochs of each language model.", show_default="the recipe's")
     ] = None,
@@ -39,48 +28,63 @@ def run(
         int | None,
         typer.Option(min=1, help="Epochs of each classifier after all is unfrozen.", show_default="the recipe's"),
     ] = None,
+    seed: options.Seed = 0,
+    direction: Annotated[str, typer.Option(help="both, forward or backward.")] = "both",
+    device: options.Device = "auto",
+    precision: options.Precision = "fp32",
     threads: Annotated[
         int,
         typer.Option(
             min=0,
             help="Threads on the CPU; two or more are shared by both directions, which then run at once. 0 takes one a "
-            f"core, {_MOST_THREADS} at most.",
+            f"core, {options.MOST_THREADS} at most.",
         ),
     ] = 0,
+    resume: options.Resume = False,
+    restart: options.Restart = False,
+    checkpoint_minutes: options.Minutes = 10.0,
+    checkpoint_steps: options.Steps = None,
+    config: options.Config = None,
 ) -> None:
     """Go from raw texts to a forward and backward classifier, and say how good it is."""
-    # Threads that spin while they wait bring a busy machine to a halt. Read when torch is loaded, so said before.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from dataclasses import replace
-
+    options.quiet_threads()
     from rich.console import Console
 
-    from ulmfit_lib.data import read_texts, shipped_reviews
+    from ulmfit_lib.data import find_texts
     from ulmfit_lib.display import Bars, closing_table
 
     # Read before torch is loaded: bad input is answered at once.
-    material = shipped_reviews() if texts is None else read_texts(texts, seed=seed)
+    changes = {"pretrained": pretrained, "tokenizer": tokenizer, "lang": lang, "leak": leak, "lm_epochs": lm_epochs}
+    chosen = options.chosen_recipe(context, recipe, changes)
+    if epochs is not None:
+        chosen = chosen.with_last_epochs(epochs)
+    material = find_texts(texts, seed=seed)
     out = Path("runs") / material.name.partition(".")[0] if out is None else out
     console = Console(stderr=True)
     console.print(f"{len(material):,} texts, {len(material.label_names)} labels. Loading PyTorch and fastai ...")
-    with _leaving_at_once():
+    with options.leaving_at_once():
         import torch
 
         from ulmfit_lib.pipeline import choose_device
         from ulmfit_lib.pipeline import run as run_pipeline
-        from ulmfit_lib.recipe import Recipe
 
-    torch.set_num_threads(threads or min(torch.get_num_threads(), _MOST_THREADS))
-    # Two processes use two cores better than two threads do; a GPU is one, and both would wait for it.
-    processes = 2 if choose_device(device) == "cpu" and torch.get_num_threads() > 1 else 1
-    recipe = Recipe()
-    if lm_epochs is not None:
-        recipe = replace(recipe, lm_epochs=lm_epochs)
-    if epochs is not None:
-        recipe = replace(recipe, classifier_epochs=(*recipe.classifier_epochs[:3], epochs))
-    command = f"ulmfit run{f' --texts {material.name}' if texts else ''} --seed {seed} --direction {direction}"
-    command += "".join(
-        f" --{name} {value}" for name, value in (("lm-epochs", lm_epochs), ("epochs", epochs)) if value is not None
+    options.set_threads(threads)
+    # Two processes use two cores better than two threads do; one GPU is shared badly, two are not shared at all.
+    several = torch.get_num_threads() > 1 if choose_device(device) == "cpu" else torch.cuda.device_count() > 1
+    command = options.said(
+        "run",
+        texts=material.name if texts else None,
+        recipe=None if recipe is None else Path(recipe),
+        seed=seed,
+        direction=direction,
+        lm_epochs=lm_epochs,
+        epochs=epochs,
+        pretrained=None if pretrained is None else Path(pretrained),
+        tokenizer=tokenizer,
+        lang=lang,
+        leak=leak,
+        precision=None if precision == "fp32" else precision,
+        config=config,
     )
     with Bars(console) as bars:
         report = run_pipeline(
@@ -89,29 +93,17 @@ def run(
             seed=seed,
             direction=direction,
             device=device,
-            processes=processes,
-            recipe=recipe,
+            precision=precision,
+            processes=2 if several else 1,
+            recipe=chosen,
             command=command,
             watch=bars,
+            resume=resume,
+            restart=restart,
+            every_steps=checkpoint_steps,
+            every_minutes=checkpoint_minutes,
         )
     plain = Console()
     plain.print(closing_table(report))
-    for note in report.notes:
-        plain.print(f"- {note}", highlight=False, markup=False, soft_wrap=True)
-    for path in sorted(out.iterdir()):
-        plain.print(f"{path}{'/' if path.is_dir() else ''}", highlight=False, markup=False, soft_wrap=True)
-
-
-@contextmanager
-def _leaving_at_once() -> Iterator[None]:
-    """End the process at Ctrl-C without an exception, which some libraries swallow while they are imported."""
-
-    def leave(_signal: int, _frame: FrameType | None) -> None:
-        os.write(2, b"ulmfit: interrupted; nothing was left behind.\n")
-        os._exit(130)
-
-    before = signal.signal(signal.SIGINT, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+    options.say_lines(plain, [f"- {note}" for note in report.notes])
+    options.say_lines(plain, [f"{path}{'/' if path.is_dir() else ''}" for path in sorted(out.iterdir())])
