@@ -1,11 +1,13 @@
 """One student's process, seen from the grader: every read has a deadline and a cap, and every reply is doubted."""
 
+from collections import deque
 from typing import Any
 
 from ulmfit_lib.grading.confined import wire
 from ulmfit_lib.grading.sandbox import Sandbox, seconds_now
 
 _PIECE = 1 << 16
+_MOST_AHEAD, _MOST_BYTES_AHEAD = 8, 1 << 15
 
 
 class Lost(Exception):
@@ -26,6 +28,8 @@ class Child:
     def __init__(self, sandbox: Sandbox, cells: list[dict[str, Any]]) -> None:
         self._sandbox = sandbox
         self._asked = 0
+        #: Numbers and sizes of the messages whose replies are still to come.
+        self._waiting: deque[tuple[int, int]] = deque()
         self._number, self._socket = sandbox.begin()
         self.alive = True
         try:
@@ -52,18 +56,51 @@ class Child:
         self._socket, self.alive = None, False
 
     def ask(self, message: dict[str, Any], seconds: float) -> dict[str, Any]:
-        """Send a message and return the reply.
+        """Send a message and return the reply; replies to what was sent ahead are passed over.
+
+        Raises:
+            Lost: there is none in time, or none that can be read. The process is then killed.
+        """
+        end = seconds_now() + seconds
+        while self._waiting:
+            self.receive(max(0.0, end - seconds_now()))
+        self.send(message, seconds)
+        return self.receive(seconds)
+
+    def has_room(self) -> bool:
+        """Whether one more message may be sent ahead: so few that neither side ever waits to be read."""
+        return len(self._waiting) < _MOST_AHEAD and sum(size for _, size in self._waiting) < _MOST_BYTES_AHEAD
+
+    def send(self, message: dict[str, Any], seconds: float) -> None:
+        """Send a message whose reply `receive` will return; the process works on one at a time, in their order.
+
+        Raises:
+            Lost: it takes none.
+        """
+        if not self.alive:
+            raise Lost("its process had ended before")
+        self._asked += 1
+        data = wire.pack({**message, "n": self._asked})
+        try:
+            self._socket.settimeout(seconds)
+            self._socket.sendall(data)
+        except TimeoutError:
+            raise self._lose(f"it did not answer within {seconds:.0f} seconds") from None
+        except OSError:
+            raise self._lose("its process ended") from None
+        self._waiting.append((self._asked, len(data)))
+
+    def receive(self, seconds: float) -> dict[str, Any]:
+        """Return the reply to the first message that still waits for one.
 
         Raises:
             Lost: there is none in time, or none that can be read. The process is then killed.
         """
         if not self.alive:
             raise Lost("its process had ended before")
-        self._asked += 1
+        number, _ = self._waiting.popleft()
         end = seconds_now() + seconds
         try:
-            self._socket.settimeout(seconds)
-            self._socket.sendall(wire.pack({**message, "n": self._asked}))
             (length,) = wire.HEADER.unpack(self._read(wire.HEADER.size, end))
             if length > wire.LONGEST:
                 raise self._lose("its reply is longer than 8 MB")
@@ -74,7 +111,7 @@ class Child:
             raise self._lose("its process ended") from None
         except wire.BadMessage:
             raise self._lose("its reply cannot be read") from None
-        if reply.get("n") != self._asked:
+        if reply.get("n") != number:
             raise self._lose("its reply cannot be read")
         return reply
 
