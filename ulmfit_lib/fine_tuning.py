@@ -27,6 +27,7 @@ from ulmfit_lib.streams import Docs, LMStream
 from ulmfit_lib.training import MOMS, CarriedState, Penalties, fit_one_cycle, make_learner, no_cudnn_warning, seeded
 
 if TYPE_CHECKING:
+    from ulmfit_lib.distributed import Group
     from ulmfit_lib.vocab import Vocab
 
 __all__ = [
@@ -131,12 +132,13 @@ class LMLoader:
     """The windows of an `LMStream` as tensors, with the epoch's tokens moved to the device once.
 
     `epoch` says which epoch's order of documents the next pass reads, and `start` at which window it begins (it goes
-    back to 0 when the pass has begun); both are what a checkpoint has to save of the data.
+    back to 0 when the pass has begun); both are what a checkpoint has to save of the data. `rows` are the mini-streams
+    that are read here, where several processes share them.
     """
 
     def __init__(self, stream: LMStream, device: str | torch.device = "cpu") -> None:
         self.stream, self.device = stream, torch.device(device)
-        self.epoch, self.start = 0, 0
+        self.epoch, self.start, self.rows = 0, 0, slice(None)
 
     def __len__(self) -> int:
         return len(self.stream)
@@ -146,6 +148,7 @@ class LMLoader:
         bs, length = self.stream.bs, self.stream.batch_length
         ids = torch.from_numpy(self.stream.ids(self.epoch)[: bs * length + 1]).to(self.device)
         x, y = ids[:-1].view(bs, length), ids[1:].view(bs, length)  # the table of `streams`, and one token further on
+        x, y = x[self.rows], y[self.rows]
         for first, last in self.stream.windows[start:]:
             yield x[:, first:last].long(), y[:, first:last].long()  # (bs, seq_len)
 
@@ -223,6 +226,7 @@ def fine_tune_language_model(
     out: Path | None = None,
     checkpoints: Checkpoints | None = None,
     ticks: Callable[[float], None] | None = None,
+    group: "Group | None" = None,
 ) -> LMResult:
     """Train a language model on documents, phase by phase, from pretrained weights or from scratch.
 
@@ -245,6 +249,7 @@ def fine_tune_language_model(
         checkpoints: where and how often the training is kept, and whether to go on with it. When the artifacts are
             saved, the checkpoints are deleted; without `out` they stay.
         ticks: called some times a second with the share of the epoch that is done.
+        group: which of several processes this is, see `distributed`.
 
     Raises:
         ArtifactError: the pretrained weights are of another direction or size, or the checkpoint belongs to another
@@ -270,9 +275,12 @@ def fine_tune_language_model(
         stream.check_ids(len(vocab))
     learn = make_lm_learner(model, train, valid, plan, device=device, precision=precision)
     learn.add_cb(Ticks(ticks))
+    if group is not None:
+        share_work(learn, group)
     history = History()
     training = describe_training(model, vocab, train, valid, plan, seed, pretrained)
-    with seeded(seed, device):
+    # Each process drops other activations: what it drops belongs to its own rows.
+    with seeded(seed if group is None else seed + 1000 * group.rank, device):
         follow_plan(learn, plan, history, progress, Checkpointer(checkpoints, training, progress))
     model.eval()
     last = history.epochs[-1]
@@ -315,6 +323,19 @@ def evaluate_language_model(
     n_tokens = stream.bs * stream.batch_length
     loss = math.fsum(torch.stack(losses).tolist()) / n_tokens
     return Score(loss, perplexity(loss), int(torch.stack(n_correct).sum()) / n_tokens)
+
+
+def share_work(learn: Learner, group: "Group") -> None:
+    """Let a learner do its part of a training that several processes share.
+
+    Raises:
+        ConfigError: the mini-streams cannot be shared evenly.
+    """
+    from ulmfit_lib.distributed import Together
+
+    for loader in (learn.dls.train, learn.dls.valid):
+        loader.batches.rows = group.rows(loader.batches.stream.bs)
+    learn.add_cb(Together(group))
 
 
 def describe_training(

@@ -122,7 +122,7 @@ class Record(Callback):
         self.history.epoch_starts.append(len(self.history.losses))
 
     def after_batch(self) -> None:
-        loss, n_tokens = self.learn.loss.detach(), self.learn.yb[0].numel()
+        loss, n_tokens = self.learn.loss.detach(), self.learn.yb[0].numel() * self._n_processes()
         if self.learn.training:
             self.pending.append(loss)
             self.tokens_read += n_tokens
@@ -133,6 +133,10 @@ class Record(Callback):
             self.valid_losses.append(loss)
             self.valid_tokens.append(n_tokens)
             self.n_correct.append(self.learn.loss_func.n_correct)
+
+    def _n_processes(self) -> int:
+        """Return among how many processes each batch is shared."""
+        return self.learn.together.group.size if hasattr(self.learn, "together") else 1
 
     def before_validate(self) -> None:
         self.flush()

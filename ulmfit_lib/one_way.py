@@ -12,6 +12,7 @@ from ulmfit_lib.checkpoints import Checkpoints
 from ulmfit_lib.classifier_files import save_classifier
 from ulmfit_lib.classifying import predict_probs, train_classifier
 from ulmfit_lib.curves import draw_training, summary
+from ulmfit_lib.distributed import fine_tune_in_processes
 from ulmfit_lib.ensemble import accuracy_interval
 from ulmfit_lib.fine_tuning import fine_tune_language_model, load_encoder, save_encoder
 from ulmfit_lib.material import Material
@@ -56,6 +57,7 @@ class Job(NamedTuple):
     every_steps: int | None = None
     every_minutes: float | None = 10.0
     encoder: Path | None = None  # the one to classify with, where it is not made in `folder`
+    lm_processes: int = 1  # that share the training of the language model, see `distributed`
 
     def checkpoints(self, stage: str) -> Checkpoints:
         """Return where the checkpoints of a stage lie; what is found there is gone on with."""
@@ -133,21 +135,22 @@ def train_language_model_stage(job: Job, way: str, tell: Tell) -> tuple[Line, di
     sizes = model_sizes(recipe, pretrained)
     n_tokens, n_valid = (sum(map(len, part.docs)) for part in (material.unlabelled, material.valid))
     checkpoints = job.checkpoints(place.name)
-    result = fine_tune_language_model(
-        material.unlabelled.docs,
-        material.valid.docs,
-        material.vocab,
-        direction=way,
-        config=lm_config(len(material.vocab), recipe.lm_drop_mult, **sizes),
-        pretrained=pretrained,
-        plan=recipe.fine_tuning_plan(),
-        bs=recipe.lm_bs or language_model_batch_size(n_tokens, n_valid),
-        seq_len=recipe.seq_len,
-        progress=teller.epoch,
-        ticks=teller.share,
-        checkpoints=checkpoints,
+    data = (material.unlabelled.docs, material.valid.docs, material.vocab)
+    options = {
+        "direction": way,
+        "config": lm_config(len(material.vocab), recipe.lm_drop_mult, **sizes),
+        "pretrained": pretrained,
+        "plan": recipe.fine_tuning_plan(),
+        "bs": recipe.lm_bs or language_model_batch_size(n_tokens, n_valid),
+        "seq_len": recipe.seq_len,
         **job.where,
-    )
+    }
+    if job.lm_processes > 1:
+        result = fine_tune_in_processes(job.lm_processes, *data, tell=teller.epoch, **options)
+    else:
+        result = fine_tune_language_model(
+            *data, progress=teller.epoch, ticks=teller.share, checkpoints=checkpoints, **options
+        )
     teller.rest(recipe.n_lm_epochs)
     about = (material.vocab, way, job.receipt)
     save_language_model(job.folder / f"language_model-{way}", result.model, *about, tokenizer=material.tokenizer)

@@ -36,7 +36,10 @@ class StageReport(NamedTuple):
 
 
 class Sitting(NamedTuple):
-    """How a stage is run: nothing here changes what comes out of it on a CPU."""
+    """How a stage is run; what it comes to is the same, but for dropout where several processes share it.
+
+    Several processes make no checkpoints within a stage.
+    """
 
     device: str = "auto"
     command: str = ""
@@ -45,6 +48,7 @@ class Sitting(NamedTuple):
     restart: bool = False
     every_steps: int | None = None
     every_minutes: float | None = 10.0
+    processes: int = 1
 
 
 def finetune(
@@ -188,6 +192,7 @@ def _run(
             every_steps=sitting.every_steps,
             every_minutes=sitting.every_minutes,
             encoder=encoder,
+            lm_processes=sitting.processes,
         )
         line, learnt, *_ = train(job, asked.direction, watch.step)
         results = {"lines": [asdict(line)], "notes": notes, "trainings": {f"{line.stage} {line.direction}": learnt}}

@@ -28,6 +28,13 @@ def finetune(
     device: options.Device = "auto",
     precision: options.Precision = "fp32",
     threads: options.Threads = 0,
+    processes: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Processes that share each batch, a GPU each where there are GPUs; several make no checkpoints.",
+        ),
+    ] = 1,
     resume: options.Resume = False,
     restart: options.Restart = False,
     checkpoint_minutes: options.Minutes = 10.0,
@@ -58,5 +65,5 @@ def finetune(
         ),
         material,
         threads,
-        *(device, command, resume, restart, checkpoint_steps, checkpoint_minutes),
+        *(device, command, resume, restart, checkpoint_steps, checkpoint_minutes, processes),
     )

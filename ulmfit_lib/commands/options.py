@@ -150,6 +150,7 @@ def train_a_stage(
     restart: bool,
     every_steps: int | None,
     every_minutes: float,
+    processes: int = 1,
 ) -> None:
     """Train one stage behind bars, and say what came of it and where it lies."""
     from rich.console import Console
@@ -163,7 +164,8 @@ def train_a_stage(
 
     set_threads(threads)
     with Bars(console) as bars:
-        sitting = single_stages.Sitting(device, command, bars, resume, restart, every_steps, every_minutes)
+        how = (device, command, bars, resume, restart, every_steps, every_minutes, processes)
+        sitting = single_stages.Sitting(*how)
         report = train(single_stages, sitting)
     plain = Console()
     plain.print(lines_table([report.line], texts.name))
