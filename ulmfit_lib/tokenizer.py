@@ -6,13 +6,14 @@ of a text as soon as one special case occurs, and after the rules every text beg
 """
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
-from itertools import islice, pairwise
+from itertools import combinations, islice, pairwise
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, NamedTuple
 
+from ulmfit_lib.bulk_tokenizer import BulkTokenizer
 from ulmfit_lib.errors import ConfigError
 from ulmfit_lib.rules import DEFAULT_RULES, FLD, SPECIAL_TOKENS, Rule, apply_rules, replace_space
 
@@ -26,10 +27,10 @@ _LONGEST_REMEMBERED = 100  # characters; a longer run hardly comes twice
 _MOST_REMEMBERED = 2_000_000  # runs; about 0.5 GB of memory
 
 
-class _Run(NamedTuple):
+class Run(NamedTuple):
     """The words of one run, and which of its outer words could grow together with a neighbouring run's."""
 
-    words: list[str]
+    words: tuple[str, ...]
     first: tuple[str, ...]
     last: tuple[str, ...]
 
@@ -67,11 +68,11 @@ class WordTokenizer:
         self._splitter.vocab.lex_attr_getters = {}
         self.lang = lang
         self._plain_splitter = _without_special_cases(self._splitter)
-        self._pairs = _pairs_in_special_cases(self._splitter, self._plain_splitter)
+        self.pairs = _pairs_in_special_cases(self._splitter, self._plain_splitter)
         self._special_cases = set(self._splitter.rules)
-        self._firsts = {second for _, second in self._pairs}
-        self._lasts = {first for first, _ in self._pairs}
-        self._remembered: dict[str, _Run] = {}
+        self._firsts = {second for _, second in self.pairs}
+        self._lasts = {first for first, _ in self.pairs}
+        self._remembered: dict[str, Run] = {}
 
     def __call__(self, text: str) -> list[str]:
         """Return the words of a text, in order; white space other than one space between words is a token too."""
@@ -87,7 +88,7 @@ class WordTokenizer:
                 group = ""
                 continue
             words, first, next_last = self._split(run)
-            if group and last and first and any((a, b) in self._pairs for a in last for b in first):
+            if group and last and first and any((a, b) in self.pairs for a in last for b in first):
                 group = f"{group} {run}"
                 del tokens[group_start:]
                 words = [word.text for word in self._splitter(group)]
@@ -97,7 +98,33 @@ class WordTokenizer:
             last = next_last
         return tokens
 
-    def _split(self, run: str) -> _Run:
+    def remember(self, runs: Iterable[str]) -> dict[str, Run]:
+        """Return how each run is split, and remember it; many new ones at once take a fraction of their time."""
+        split = {run: self._remembered.get(run) for run in runs}
+        new = [run for run, known in split.items() if known is None]
+        plain: list[str] = []
+        left = iter(new)
+        # Without special cases each run is split as if it stood alone, and a word with a space behind it is its last.
+        for word in self._plain_splitter(" ".join(new) + " "):
+            plain.append(word.text)
+            if word.whitespace_:
+                run = next(left)
+                words = plain
+                if self._may_hold_special_case(run, plain):
+                    words = [word.text for word in self._splitter(run)]
+                split[run] = self._keep(run, words, plain)
+                plain = []
+        return split
+
+    def _may_hold_special_case(self, run: str, plain: list[str]) -> bool:
+        """Return whether a special case could change the words of a run; where not, neighbouring words make none."""
+        if len(plain) == 1:
+            return run in self._special_cases
+        if len(plain) > 6:
+            return True
+        return any("".join(plain[i:j]) in self._special_cases for i, j in combinations(range(len(plain) + 1), 2))
+
+    def _split(self, run: str) -> Run:
         known = self._remembered.get(run)
         if known is not None:
             return known
@@ -105,10 +132,14 @@ class WordTokenizer:
         plain = words
         if len(words) > 1 or run in self._special_cases:  # or else no special case can have been at work
             plain = [word.text for word in self._plain_splitter(run)]
-        split = _Run(
-            words,
-            first=tuple({words[0], plain[0]} & self._firsts),
-            last=tuple({words[-1], plain[-1]} & self._lasts),
+        return self._keep(run, words, plain)
+
+    def _keep(self, run: str, words: list[str], plain: list[str]) -> Run:
+        outer = {words[0], plain[0]}, {words[-1], plain[-1]}
+        split = Run(
+            tuple(map(sys.intern, words)),  # one string for each different word, however often it stands in the texts
+            first=() if outer[0].isdisjoint(self._firsts) else tuple(outer[0] & self._firsts),
+            last=() if outer[1].isdisjoint(self._lasts) else tuple(outer[1] & self._lasts),
         )
         if len(run) <= _LONGEST_REMEMBERED:
             if len(self._remembered) >= _MOST_REMEMBERED:
@@ -204,8 +235,8 @@ def stream_tokens(
     if n_workers < 0:
         raise ConfigError(f"n_workers must be 0 or more, not {n_workers}.")
     if n_workers == 0:
-        tokenizer = Tokenizer(WordTokenizer(lang))
-        results = (_tokenize_chunk(chunk, tokenizer) for chunk in _chunks(texts, chunk_size))
+        tokenizer = BulkTokenizer(Tokenizer(WordTokenizer(lang)))
+        results = (tokenizer(chunk) for chunk in _chunks(texts, chunk_size))
         yield from _flatten(results, progress)
         return
     # A new interpreter a worker: forking a process that has used torch's threads can hang.
@@ -236,14 +267,10 @@ def _in_order(
         waiting += [pool.submit(_tokenize_in_worker, chunk) for chunk in islice(chunks, 1)]
 
 
-def _tokenize_chunk(chunk: list[str], tokenizer: Tokenizer) -> list[list[str]]:
-    return [tokenizer(text) for text in chunk]
-
-
 def _set_up_worker(lang: str) -> None:
     # A pool's initializer can hand nothing to its tasks but through the worker's own module.
     global _tokenize_in_this_worker
-    _tokenize_in_this_worker = partial(_tokenize_chunk, tokenizer=Tokenizer(WordTokenizer(lang)))
+    _tokenize_in_this_worker = BulkTokenizer(Tokenizer(WordTokenizer(lang)))
 
 
 def _tokenize_in_worker(chunk: list[str]) -> list[list[str]]:
