@@ -13,7 +13,6 @@ from typing import Any
 #: Exercise -> dotted names that do the whole of it.
 FORBIDDEN: dict[str, tuple[str, ...]] = {
     "lstm_cell": ("torch.nn.LSTMCell", "torch.nn.LSTM", "torch.lstm_cell", "torch.lstm"),
-    "batch_norm": ("torch.nn.BatchNorm1d", "torch.nn.functional.batch_norm", "torch.batch_norm"),
     "classifier_head": ("torch.nn.BatchNorm1d", "torch.nn.functional.batch_norm", "torch.batch_norm"),
     "dropout_mask": ("torch.nn.Dropout", "torch.nn.functional.dropout", "torch.dropout", "torch.native_dropout"),
     "one_cycle": ("torch.optim.lr_scheduler.OneCycleLR",),
