@@ -1,15 +1,16 @@
 """The same work on several things at once, one process each: two directions take the time of one on two cores.
 
-The processes are new interpreters, so nothing is shared but what is handed over; they end with the one that began
-them, whatever ends it.
+The processes share nothing but what is handed over; they end with the one that began them, whatever ends it.
 """
 
 import signal
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing import connection, get_context
+from multiprocessing.context import BaseContext
 from typing import Any
 
 from ulmfit_lib.errors import TrainingError, UlmfitError
@@ -31,7 +32,7 @@ def in_processes(work: Callable[..., Any], jobs: Sequence[tuple], tell: Tell, th
             holds its traceback.
         TrainingError: a process died, for want of memory perhaps.
     """
-    context = get_context("spawn")  # forking a process that has used torch's threads can hang
+    context = _context()
     processes, ends = [], []
     results: dict[int, Any] = {}
     try:
@@ -69,6 +70,22 @@ def in_processes(work: Callable[..., Any], jobs: Sequence[tuple], tell: Tell, th
         for process in processes:
             process.join()
     return [results[number] for number in range(len(jobs))]
+
+
+def _context() -> BaseContext:
+    """Return how processes are begun: never as forks of this one, which hang once torch has used its threads.
+
+    On Linux they are forks of a process that has imported everything and done nothing yet: so all of them, and those
+    that come later, share one import of fastai. What has spoken to a GPU must not be forked either, and importing
+    fastai does.
+    """
+    torch = sys.modules.get("torch")
+    if sys.platform != "linux" or torch is None or torch.cuda.is_available():
+        return get_context("spawn")
+    context = get_context("forkserver")
+    if "fastai" in sys.modules:  # what this process needed, the others will need too
+        context.set_forkserver_preload(["ulmfit_lib.one_way"])
+    return context
 
 
 @contextmanager
