@@ -24,6 +24,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -110,8 +111,15 @@ def _texts(case: Case) -> tuple[list[str], list[str], list[str]]:
     return case.train.texts, case.test.texts, case.unlabelled
 
 
-def train_language_models(words: Words, recipe: Recipe, work: Path, precision: str, seed: int = 0) -> None:
-    """Train the language models that are not there yet, each on all texts but the test's."""
+def train_language_models(
+    words: Words,
+    recipe: Recipe,
+    work: Path,
+    precision: str,
+    seed: int = 0,
+    names: Sequence[str] = tuple(LANGUAGE_MODELS),
+) -> None:
+    """Train those of the language models that are not there yet, each on all texts but the test's."""
     from ulmfit_lib.awd_lstm import lm_config
     from ulmfit_lib.fine_tuning import fine_tune_language_model
     from ulmfit_lib.pretrained import save_encoder
@@ -121,8 +129,8 @@ def train_language_models(words: Words, recipe: Recipe, work: Path, precision: s
     train = [doc for place, doc in enumerate(docs) if place not in held_out]
     valid = [docs[place] for place in sorted(held_out)]
     bs = language_model_batch_size(sum(map(len, train)), sum(map(len, valid)))
-    for name, way in LANGUAGE_MODELS.items():
-        note = work / f"{name}.json"
+    for name in names:
+        way, note = LANGUAGE_MODELS[name], work / f"{name}.json"
         if note.exists():
             continue
         began = time.perf_counter()

@@ -93,7 +93,7 @@ def main() -> int:
     labels = np.array(case.test.label_ids())
     options.work.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
-    train_language_models(words, base, options.work, options.precision)
+    train_language_models(words, base, options.work, options.precision, names=["forward"])
     complete = True
     for name in options.only:
         recipe = replace(base, **CANDIDATES[name])
