@@ -58,8 +58,8 @@ def card(direction: str) -> dict[str, str]:
         "use": "To be fine-tuned on English texts of yours, on two cores, and to learn how that is done. `ulmfit run` "
         "begins with it.",
         "limits": "It is small and has read little: the entry `tokens_seen` below says how little. It writes "
-        "grammatical nonsense, knows no facts that one could rely on, and repeats the prejudices of its source. For results that "
-        "count, use a full-size model on a GPU.",
+        "grammatical nonsense, knows no facts that one could rely on, and repeats the prejudices of its source. For "
+        "results that count, use a full-size model on a GPU.",
     }
 
 
