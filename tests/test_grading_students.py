@@ -1,6 +1,7 @@
 """The student's side: a copy to work in, progress, a zip; and the release that nobody edits by hand."""
 
 import json
+import re
 import shutil
 import zipfile
 
@@ -128,3 +129,20 @@ def test_what_validate_runs_is_there():
         for option in options:
             if option.startswith("tests/") or option in ("book", "solutions"):
                 assert (ROOT / option).exists()
+
+
+def test_in_the_notebook_progress_is_what_was_checked(capsys, monkeypatch):
+    from ulmfit_lib import checks
+
+    monkeypatch.setattr(checks, "_passed", {})
+    checks.progress()
+    assert "nothing was checked yet" in capsys.readouterr().out
+    checks.rm_useless_spaces(lambda text: re.sub(" {2,}", " ", text))
+    with pytest.raises(AssertionError):
+        checks.lowercase(lambda text, add_bos=True, add_eos=False: text)
+    capsys.readouterr()
+    checks.progress()
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"{SLUG}: 1 of {len(SET.exercises)} functions pass\n  left: fix_html, ")
+    assert "rm_useless_spaces" not in shown
+    assert "lowercase" in shown
