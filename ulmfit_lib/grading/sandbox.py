@@ -15,21 +15,16 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 from ulmfit_lib.errors import UlmfitError
 from ulmfit_lib.grading.confined.server import MESSAGE
+from ulmfit_lib.grading.sandbox_files import binds, fill, library_paths
 
 CONFINED, UNCONFINED = "bubblewrap", "unconfined"
-_HERE = Path(__file__).resolve().parent
-_CHECKS = _HERE.parent / "checks"
 _NOBODY = 65534
 _SECONDS_TO_START = 120  # torch on a busy machine
-# Names of torch's own needs that nothing in an answer uses.
-_LEFT_OUT = ("setuptools", "triton")
 
 
 class SandboxError(UlmfitError):
@@ -77,7 +72,7 @@ class Sandbox:
         self._number = 0
         self._process: subprocess.Popen | None = None
         self._socket: socket.socket | None = None
-        _fill(Path(self._folder.name))
+        fill(Path(self._folder.name))
         self.way = CONFINED if confined and shutil.which("bwrap") and _user_namespaces() else UNCONFINED
         #: One server for all submissions, or, where the sandbox may make no namespaces itself, a new one for each.
         self.warm = True
@@ -194,9 +189,7 @@ class Sandbox:
             "file_size": self.limits.file_size,
             "processes": self.limits.processes if confined and _counts_processes_by_namespace() else None,
         }
-        # The virtual environment's own paths are left out: through them the reference library could be imported.
-        paths = [path for path in sys.path if path.startswith(sys.base_prefix) and "site-packages" not in path]
-        paths = [*paths, inside, "/packages" if confined else sysconfig.get_path("purelib")]
+        paths = [*library_paths(), inside, "/packages" if confined else sysconfig.get_path("purelib")]
         start = (
             f"import sys; sys.path[:] = {paths!r}; from confined.server import main; import json; "
             f"main({descriptor}, json.loads({json.dumps(options)!r}))"
@@ -211,79 +204,8 @@ class Sandbox:
             command += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
         else:
             command += ["--unshare-user"]
-        files = list(_files(self._folder.name, torch=self.torch))
-        above = {str(folder) for _, place in files for folder in Path(place).parents} - {"/"} | {"/dev"}
-        for folder in sorted(above):  # which bubblewrap would make readable for the one who starts it alone
-            command += ["--perms", "0755", "--dir", folder]
-        for path, place in files:
-            command += ["--ro-bind", path, place]
-        for path in _system_links():
-            command += ["--symlink", os.readlink(path), path]
-        for path in _hidden():
-            command += ["--tmpfs", path]
-        for device in ("null", "zero", "urandom", "random"):
-            command += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
+        command += binds(self._folder.name, torch=self.torch)
         return [*command, "--proc", "/proc", "--tmpfs", "/tmp", "--chdir", "/tmp", "--remount-ro", "/", "--"]
-
-
-def _fill(folder: Path) -> None:
-    """Copy what the inside needs of ours; the sandbox sees the copy."""
-    shutil.copytree(_HERE / "confined", folder / "confined", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(_CHECKS / "adapters", folder / "checks" / "adapters", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(_CHECKS / "forbidden.py", folder / "checks")
-    for path in [folder, *folder.rglob("*")]:
-        path.chmod(0o755 if path.is_dir() else 0o644)
-
-
-def _files(inside: str, *, torch: bool) -> Iterator[tuple[str, str]]:
-    """Give each file or folder that the sandbox sees, and where it sees it."""
-    yield inside, "/inside"
-    library = Path(sys.base_prefix) / "lib"
-    interpreter = os.path.realpath(sys.executable)
-    system = [path for path in ("/lib", "/lib64", "/usr/lib", "/usr/lib64") if os.path.isdir(path)]
-    for path in [*system, "/etc/ld.so.cache", str(library), interpreter]:
-        if os.path.exists(path) and not os.path.islink(path) and (path in system or not _within(path, system)):
-            yield path, path
-    site = Path(sysconfig.get_path("purelib"))
-    for name in sorted(_top_names("torch" if torch else "", "numpy")):
-        if (site / name).exists():
-            yield str(site / name), f"/packages/{name}"
-
-
-def _within(path: str, folders: list[str]) -> bool:
-    return any(path.startswith(f"{folder}/") for folder in folders)
-
-
-def _system_links() -> list[str]:
-    return [path for path in ("/lib", "/lib64") if os.path.islink(path)]
-
-
-def _hidden() -> list[str]:
-    """Folders of the interpreter and the system that hold other people's packages."""
-    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    places = [Path(sys.base_prefix) / "lib" / version / name for name in ("site-packages", "dist-packages")]
-    places.append(Path("/usr/lib/python3/dist-packages"))
-    return [str(place) for place in places if place.is_dir()]
-
-
-def _top_names(*distributions: str) -> set[str]:
-    """Return the names in site-packages that these distributions, and those that they need, have put there."""
-    found: set[str] = set()
-    waiting, seen = [name for name in distributions if name], set(_LEFT_OUT)
-    while waiting:
-        name = waiting.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        try:
-            distribution = metadata.distribution(name)
-        except metadata.PackageNotFoundError:
-            continue
-        found |= {file.parts[0] for file in distribution.files or () if file.parts[0] not in ("..", "__pycache__")}
-        for wanted in distribution.requires or ():
-            if "extra ==" not in wanted:
-                waiting.append("".join(c if c.isalnum() or c in "-_." else " " for c in wanted).split()[0])
-    return {name for name in found if not name.endswith((".dist-info", ".pth"))}
 
 
 def _counts_processes_by_namespace() -> bool:
