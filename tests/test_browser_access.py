@@ -41,7 +41,7 @@ def violations(page, axe: str, *rules: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_axe_finds_no_violation_in_light_and_dark(visit, axe, name):
+def test_axe_finds_no_violation_in_light_and_dark_and_a_telephone_shows_it(visit, axe, name):
     page = visit(f"{name}.html")
     assert violations(page, axe) == []
     light = page.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -49,6 +49,8 @@ def test_axe_finds_no_violation_in_light_and_dark(visit, axe, name):
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light
     assert violations(page, axe, *COLOUR) == []
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

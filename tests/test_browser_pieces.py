@@ -83,7 +83,7 @@ def test_without_javascript_the_questions_read_whole(visit):
     assert quiz(page, 1).locator("button").count() == 0
     quiz(page, 1).locator("summary").click()
     assert "is right" in quiz(page, 1).inner_text()
-    assert page.locator(".chapter-line").inner_text().endswith("to read")
+    assert page.locator(".chapter-line").inner_text().endswith("to read · try it live")
 
 
 def test_on_paper_all_answers_are_there_and_nothing_to_click(visit):

@@ -9,7 +9,7 @@ import yaml
 from site_copy import ALT, ROOT, built_site, copy_of_book
 
 from ulmfit_lib.authoring import book, site_check
-from ulmfit_lib.authoring.site_extension import latex_to_mathml, mend_theme
+from ulmfit_lib.authoring.site_extension import latex_to_mathml, mend_theme, reading_minutes
 from ulmfit_lib.errors import ConfigError
 
 
@@ -114,9 +114,30 @@ def test_what_the_theme_leaves_wrong_is_mended_on_every_page(site):
         assert mend_theme(page) == page
         assert 'id="pst-primary-sidebar" role="complementary"' in page
         assert re.search(r"<button class=\"[^\"]*search-button-field", page)
-        assert "<th></th>" not in page
+        assert not re.search(r"<th[^>]*>(<p></p>)?</th>", page)
+        assert "doc-biblioentry" not in page
         assert page.count("theme-switch ") >= 3
     assert "<summary>" in (site / "book" / "sample.html").read_text(encoding="utf-8")
+
+
+def test_code_that_is_folded_costs_no_reading_time():
+    prose, code = "<p>" + "word " * 600 + "</p>", "<pre>" + "x = 1\n" * 90 + "</pre>"
+    assert reading_minutes(prose) == 3
+    assert reading_minutes(prose + code) == 6
+    assert reading_minutes(f'{prose}<details class="admonition hide above-input">{code}</details>') == 3
+    assert reading_minutes("<svg>" + "<path/>word " * 5000 + "</svg>") == 1
+
+
+def test_chapters_say_how_long_they_take_and_what_is_looked_up_does_not(site, sample):
+    chapter = (site / "book" / "04_streams.html").read_text(encoding="utf-8")
+    assert re.search(r'<p class="chapter-line" data-chapter data-page="book/04_streams">About \d+ minutes', chapter)
+    assert re.search(r'<p class="chapter-line">About \d+ minutes? to read', sample)
+    assert "to read</p>" not in (site / "book" / "glossary.html").read_text(encoding="utf-8")
+
+
+def test_chapters_are_linked_where_they_exist(site):
+    page = (site / "book" / "questionnaire.html").read_text(encoding="utf-8")
+    assert re.search(r'href="04_streams\.html">(<[^>]+>)*chapter 04', page)
 
 
 def test_pages_hold_no_path_of_this_machine(site):

@@ -1,7 +1,8 @@
 """Build the site from the outputs stored in the notebooks: `python -m ulmfit_lib.authoring.book`.
 
-No code of the book runs and no network is needed. The site is built beside the old one, from nothing, with warnings as
-errors; only one that passes every check of `site_check` takes the old one's place.
+No code of the book runs, and no network is needed once Pyodide is in its cache (see `site_live`). The site is built
+beside the old one, from nothing, with warnings as errors; only one that passes every check of `site_check` takes the
+old one's place.
 """
 
 import argparse

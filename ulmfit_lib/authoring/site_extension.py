@@ -12,6 +12,7 @@
 """
 
 import re
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +37,20 @@ _SYNONYM = re.compile("|".join(re.escape(name) + r"(?![A-Za-z])" for name in _SY
 _SEARCH_BUTTON = re.compile(r'(<button class="[^"]*search-button-field[^>]*?) aria-label="Search"')
 _THEME_ICON = re.compile(r'(<i class="theme-switch [^>]*?)\s+title="[^"]*"')
 
+_EMPTY_HEADER = re.compile(r'<th(?: class="head")?>(?:<p></p>)?</th>')
 _NOT_PROSE = re.compile(r"<(svg|pre|script|style|table)\b.*?</\1>", re.DOTALL)
 _CHAPTER = re.compile(r"book/\d\d_")
-WORDS_A_MINUTE, CODE_LINES_A_MINUTE = 200, 20  # unhurried reading of prose, and of code that one follows
+_FOLDED_CODE = re.compile(r'<details class="[^"]*hide above-input">.*?</details>', re.DOTALL)
+WORDS_A_MINUTE, CODE_LINES_A_MINUTE = 200, 30  # unhurried reading of prose, and of code that one follows
 _LOOKED_UP_NOT_READ = ("book/index", "book/glossary", "book/references")
 
+_TRY_IT = "book/try_it"
+_LIVE_PIECES = {  # chapter -> the section of that page with its piece
+    "book/01_tokenization": "rules-tokens-and-ids",
+    "book/03_vocab": "rules-tokens-and-ids",
+    "book/04_streams": "the-batches-of-a-stream",
+    "book/08_classifier_batches": "padding",
+}
 _LIVE_NOTE = "Here Python would run in your browser; that needs JavaScript."
 _LEFT_OUT_NOTE = "Here Python would run in your browser; this copy of the site was built without it."
 
@@ -97,23 +107,30 @@ def visit_math_block(translator: HTML5Translator, node: nodes.math_block) -> Non
 
 
 def reading_minutes(body: str) -> int:
-    """Estimate how many minutes the HTML of a page takes to read, code included, at least one.
+    """Estimate how many minutes the HTML of a page takes to read, at least one; code counts unless it is folded.
 
     >>> reading_minutes("<p>" + "word " * 800 + "</p>")
     4
     """
+    body = _FOLDED_CODE.sub(" ", body)
     code = sum(block.count("\n") for block in re.findall(r"<pre>.*?</pre>", body, re.DOTALL))
     words = len(re.sub(r"<[^>]+>", " ", _NOT_PROSE.sub(" ", body)).split())
     return max(1, round(words / WORDS_A_MINUTE + code / CODE_LINES_A_MINUTE))
 
 
-def add_reading_time(body: str, page: str) -> str:
-    """Write under the title of a page how long it takes to read; mark chapters, whose progress the browser keeps."""
+def add_reading_time(body: str, page: str, pages: Container[str] = ()) -> str:
+    """Write under the title of a page how long it takes to read; mark chapters, whose progress the browser keeps.
+
+    A chapter that has a live piece on the page "try it" leads to it, if that is among the `pages` of the site.
+    """
     if not page.startswith("book/") or page in _LOOKED_UP_NOT_READ:
         return body
     minutes = reading_minutes(body)
     chapter = f' data-chapter data-page="{page}"' if _CHAPTER.match(page) else ""
-    line = f'<p class="chapter-line"{chapter}>About {minutes} minute{"s" * (minutes != 1)} to read</p>'
+    live = ""
+    if page in _LIVE_PIECES and _TRY_IT in pages:
+        live = f' · <a href="{Path(_TRY_IT).name}.html#{_LIVE_PIECES[page]}">try it live</a>'
+    line = f'<p class="chapter-line"{chapter}>About {minutes} minute{"s" * (minutes != 1)} to read{live}</p>'
     return body.replace("</h1>", f"</h1>\n{line}", 1)
 
 
@@ -138,13 +155,13 @@ def find_pyodide(app: Sphinx) -> None:
 def mend_body(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document) -> None:
     """Put the pictures of a page inline, mark up its questions, and leave no header of a table without a text."""
     if "body" in context:
-        body = inline_pictures(context["body"]).replace("<th></th>", "<td></td>")
+        body = _EMPTY_HEADER.sub("<td></td>", inline_pictures(context["body"]))
         if app.env.metadata[pagename].get("live"):
             if app.live_source:
                 app.add_js_file("live.js", defer="defer")
             else:
                 body = body.replace(_LIVE_NOTE, _LEFT_OUT_NOTE).replace("data-piece=", "data-left-out=")
-        context["body"] = add_reading_time(mark_up(body), pagename)
+        context["body"] = add_reading_time(mark_up(body), pagename, app.env.found_docs)
 
 
 def mend_theme(page: str) -> str:
@@ -157,6 +174,9 @@ def mend_theme(page: str) -> str:
     page = _SEARCH_BUTTON.sub(r"\1", page)
     page = _THEME_ICON.sub(r"\1", page)
     page = page.replace('<summary aria-label="Toggle hidden content">', "<summary>")
+    # A list of citations holds links beside its entries, and the role of an entry is out of use.
+    page = page.replace('<div role="list" class="citation-list">', '<div class="citation-list">')
+    page = page.replace(' role="doc-biblioentry"', "")
     # All that is seen belongs to a landmark.
     return page.replace(
         '<div id="pst-primary-sidebar" class', '<div id="pst-primary-sidebar" role="complementary" class'
