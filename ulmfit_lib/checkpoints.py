@@ -13,15 +13,12 @@ every so many steps or minutes, at the end of each epoch, and when Ctrl-C (or SI
 loses nothing, and `kill -9`, a power cut or a full disk loses the steps since the last one.
 """
 
-import hashlib
 import json
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -29,40 +26,20 @@ import torch
 from fastai.text.all import Callback, CancelEpochException, CancelFitException
 
 from ulmfit_lib import checkpoint_files
-from ulmfit_lib.errors import ArtifactError, ConfigError, TrainingError, UlmfitError
+from ulmfit_lib.checkpoint_state import (
+    Checkpoints,
+    fingerprint,
+    load_optimizer,
+    made_with,
+    optimizer_state,
+    random_state,
+    set_random_state,
+    short,
+    stopped_by,
+)
+from ulmfit_lib.errors import ArtifactError, TrainingError, UlmfitError
 
-TERMINATED = 143
-
-
-@dataclass(frozen=True)
-class Checkpoints:
-    """Where the checkpoints of a training lie, how often they are made, and whether to go on from one.
-
-    Args:
-        file: the file of the newest; the one before it is kept beside it.
-        every_steps: steps from one to the next; None for no such limit.
-        every_minutes: minutes from one to the next; None for no such limit.
-        resume: go on from the newest, if there is one.
-
-    Raises:
-        ConfigError: a number that is not above 0.
-    """
-
-    file: Path
-    every_steps: int | None = None
-    every_minutes: float | None = 10.0
-    resume: bool = False
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "file", Path(self.file))
-        for name in ("every_steps", "every_minutes"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise ConfigError(f"{name} must be more than 0, not {value}.")
-
-    def remove(self) -> None:
-        """Delete the checkpoints, when what was trained is saved."""
-        checkpoint_files.remove(self.file)
+__all__ = ["Checkpointer", "Checkpoints", "fingerprint"]
 
 
 class Checkpointer(Callback):
@@ -121,11 +98,11 @@ class Checkpointer(Callback):
             return
         self.epoch_to_resume = self.found["position"]["epoch"]
         self.learn.model.load_state_dict(self.found["model"])
-        self._load_optimizer(self.found["optimizer"])
+        load_optimizer(self.learn.opt, self.found["optimizer"])
         self.learn.dls.train.set_epoch(self.found["position"]["loader_epoch"])
         for callback, saved in self._with_state():
             callback.load(saved)
-        _set_random_state(self.found["random"])
+        set_random_state(self.found["random"])
         if self.found.get("scaler") and getattr(self.learn, "scaler", None) is not None:
             self.learn.scaler.load_state_dict(self.found["scaler"])
 
@@ -165,16 +142,6 @@ class Checkpointer(Callback):
         for callback in self.learn.cbs:
             if hasattr(callback, "load_epoch"):
                 yield callback, self.found["callbacks"][callback.name]
-
-    def _load_optimizer(self, saved: dict[str, Any]) -> None:
-        opt, device = self.learn.opt, next(self.learn.model.parameters()).device
-        states = [{k: v.to(device) if isinstance(v, torch.Tensor) else v for k, v in s.items()} for s in saved["state"]]
-        for hyper, values in zip(opt.hypers, saved["hypers"], strict=True):
-            hyper.update(values)
-        for (parameter, *_), state, had_grad in zip(opt.all_params(), states, saved["had_grad"], strict=True):
-            opt.state[parameter] = state
-            # The optimizer passes over what has no gradient, and goes on decaying what has one of zero.
-            parameter.grad = torch.zeros_like(parameter) if had_grad else None
 
     # -------------------------------------------------------------------------------------------- writing a checkpoint
 
@@ -220,9 +187,9 @@ class Checkpointer(Callback):
                 "pct_train": learn.pct_train,
                 "loader_epoch": loader.epoch_of_pass if inside else loader.epoch,
             },
-            "random": _random_state(next(learn.model.parameters()).device),
+            "random": random_state(next(learn.model.parameters()).device),
             "model": learn.model.state_dict(),
-            "optimizer": _optimizer_state(learn.opt),
+            "optimizer": optimizer_state(learn.opt),
             "scaler": scaler.state_dict() if scaler is not None else None,
             "callbacks": states,
         }
@@ -289,13 +256,13 @@ class Checkpointer(Callback):
 
     def _ask_to_stop(self, number: int, _frame: FrameType | None) -> None:
         if self.asked_to_stop is not None:
-            raise _stopped_by(number)
+            raise stopped_by(number)
         self.asked_to_stop = number
 
     def _stop_if_asked(self) -> None:
         if self.asked_to_stop is not None:
             number, self.asked_to_stop = self.asked_to_stop, None
-            raise _stopped_by(number)
+            raise stopped_by(number)
 
     # ------------------------------------------------------------------------------------------------------ comparing
 
@@ -305,8 +272,8 @@ class Checkpointer(Callback):
             found, wanted = state["training"].get(name), self.training_is.get(name)
             if found != wanted:
                 raise ArtifactError(
-                    f"this checkpoint belongs to another training: its {name} is {_short(found)}, and "
-                    f"{_short(wanted)} is asked for.",
+                    f"this checkpoint belongs to another training: its {name} is {short(found)}, and "
+                    f"{short(wanted)} is asked for.",
                     where=where,
                     fix="Give the options that it was begun with, or begin anew without --resume.",
                 )
@@ -320,52 +287,3 @@ class Checkpointer(Callback):
     def _say(self, text: str) -> None:
         if text and self.progress is not None:
             getattr(self.progress, "print", self.progress)(text)
-
-
-def made_with(model: torch.nn.Module) -> dict[str, Any]:
-    """Return what the last digits of a training depend on beside the training itself."""
-    return {
-        "torch": torch.__version__,
-        "device": next(model.parameters()).device.type,
-        "threads": torch.get_num_threads(),
-    }
-
-
-def fingerprint(content: Any) -> str:
-    """Return a short digest of an array of numbers or a list of texts, to tell it from others.
-
-    >>> fingerprint(["a", "b"]) == fingerprint(["a", "b"]), fingerprint(["a", "b"]) == fingerprint(["ab"])
-    (True, False)
-    """
-    data = content.tobytes() if hasattr(content, "tobytes") else json.dumps(list(content)).encode("utf-8")
-    return hashlib.sha256(data).hexdigest()[:16]
-
-
-def _short(value: Any, most: int = 60) -> str:
-    text = str(value)
-    return text if len(text) <= most else f"{text[:most]}..."
-
-
-def _stopped_by(number: int) -> BaseException:
-    return KeyboardInterrupt() if number == signal.SIGINT else SystemExit(TERMINATED)
-
-
-def _optimizer_state(opt: Any) -> dict[str, Any]:
-    return {
-        "state": [dict(opt.state[parameter]) for parameter, *_ in opt.all_params()],
-        "hypers": [dict(hyper) for hyper in opt.hypers],
-        "had_grad": [parameter.grad is not None for parameter, *_ in opt.all_params()],
-    }
-
-
-def _random_state(device: torch.device) -> dict[str, Any]:
-    return {
-        "cpu": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
-    }
-
-
-def _set_random_state(saved: dict[str, Any]) -> None:
-    torch.set_rng_state(saved["cpu"])
-    if saved["cuda"] is not None and torch.cuda.is_available():
-        torch.cuda.set_rng_state(saved["cuda"])

@@ -7,24 +7,26 @@ Source: Howard and Ruder (2018), section 3.2; the book's recipe is that of Howar
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from fastai.text.all import Callback, Learner
-from torch import Tensor, nn
+from fastai.text.all import Learner
+from torch import nn
 
 from ulmfit_lib.awd_lstm import AWDConfig, LanguageModel, lm_config
 from ulmfit_lib.checkpoints import Checkpointer, Checkpoints, fingerprint
 from ulmfit_lib.direction import FORWARD, check_direction
 from ulmfit_lib.errors import ConfigError
+from ulmfit_lib.fine_tuning_plan import FineTuningPlan, Phase
 from ulmfit_lib.history import History, Progress, Ticks, perplexity
+from ulmfit_lib.lm_loader import LMLoader, NextEpoch
 from ulmfit_lib.lm_loss import LanguageModelLoss
 from ulmfit_lib.pretrained import PretrainedLM, load_encoder, save_encoder, save_language_model, start_from
 from ulmfit_lib.streams import Docs, LMStream
-from ulmfit_lib.training import MOMS, CarriedState, Penalties, fit_one_cycle, make_learner, no_cudnn_warning, seeded
+from ulmfit_lib.training import CarriedState, Penalties, fit_one_cycle, make_learner, no_cudnn_warning, seeded
 
 if TYPE_CHECKING:
     from ulmfit_lib.distributed import Group
@@ -46,75 +48,6 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class Phase:
-    """Some epochs of one-cycle training with the parameter groups before `freeze_to` frozen.
-
-    Args:
-        freeze_to: the first group that learns, counted from the end if negative; 0 lets all learn.
-        epochs: how many.
-        lr: the highest rate.
-    """
-
-    freeze_to: int
-    epochs: int
-    lr: float
-
-
-@dataclass(frozen=True)
-class FineTuningPlan:
-    """All that is decided about a fine-tuning beside the model and the data; the defaults are the book's.
-
-    Args:
-        phases: what is trained when, and at what rate.
-        wd: weight decay.
-        moms: momentum at the start, at the highest rate and at the end of each phase.
-        clip: the largest norm of the gradients; None for no limit.
-        alpha, beta: the weights of AR and TAR.
-
-    Raises:
-        ConfigError: there is no phase, or one without epochs or a positive rate.
-
-    >>> [phase.epochs for phase in FineTuningPlan.book(epochs=3).phases]
-    [1, 3]
-    """
-
-    phases: tuple[Phase, ...] = (Phase(-1, 1, 2e-2), Phase(0, 10, 2e-3))
-    wd: float = 0.01
-    moms: tuple[float, float, float] = MOMS
-    clip: float | None = None
-    alpha: float = 2.0
-    beta: float = 1.0
-
-    def __post_init__(self) -> None:
-        if not self.phases:
-            raise ConfigError("A plan needs at least one phase.")
-        for phase in self.phases:
-            if phase.epochs < 1 or phase.lr <= 0:
-                raise ConfigError(f"A phase needs an epoch or more and a rate above 0: {phase}.")
-
-    @classmethod
-    def book(cls, epochs: int = 10, lr: float = 2e-3, scale: float = 1.0, **changes: Any) -> "FineTuningPlan":
-        """Return the book's recipe: one frozen epoch at ten times `lr`, then `epochs` of all at `lr`.
-
-        Args:
-            epochs: how many with all learning.
-            lr: their highest rate, at the book's batch size of 128.
-            scale: multiplies all rates; halve it when the batch size is halved.
-        """
-        return cls(phases=(Phase(-1, 1, 10 * lr * scale), Phase(0, epochs, lr * scale)), **changes)
-
-    @classmethod
-    def from_scratch(cls, epochs: int = 10, lr: float = 1e-2, **changes: Any) -> "FineTuningPlan":
-        """Return a plan for a model that starts from random weights: all of it learns from the first step."""
-        return cls(phases=(Phase(0, epochs, lr),), **changes)
-
-    @property
-    def n_epochs(self) -> int:
-        """How many epochs the phases have together."""
-        return sum(phase.epochs for phase in self.phases)
-
-
 def language_model_groups(model: LanguageModel) -> list[list[nn.Parameter]]:
     """Return the parameters in groups: one for each LSTM layer, and last the embedding with the decoder.
 
@@ -126,43 +59,6 @@ def language_model_groups(model: LanguageModel) -> list[list[nn.Parameter]]:
     # A ModuleList counts a shared weight once.
     words = list(nn.ModuleList([model.encoder.encoder, model.decoder]).parameters())
     return [*layers, words]
-
-
-class LMLoader:
-    """The windows of an `LMStream` as tensors, with the epoch's tokens moved to the device once.
-
-    `epoch` says which epoch's order of documents the next pass reads, and `start` at which window it begins (it goes
-    back to 0 when the pass has begun); both are what a checkpoint has to save of the data. `rows` are the mini-streams
-    that are read here, where several processes share them.
-    """
-
-    def __init__(self, stream: LMStream, device: str | torch.device = "cpu") -> None:
-        self.stream, self.device = stream, torch.device(device)
-        self.epoch, self.start, self.rows = 0, 0, slice(None)
-
-    def __len__(self) -> int:
-        return len(self.stream)
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        start, self.start = self.start, 0
-        bs, length = self.stream.bs, self.stream.batch_length
-        ids = torch.from_numpy(self.stream.ids(self.epoch)[: bs * length + 1]).to(self.device)
-        x, y = ids[:-1].view(bs, length), ids[1:].view(bs, length)  # the table of `streams`, and one token further on
-        x, y = x[self.rows], y[self.rows]
-        for first, last in self.stream.windows[start:]:
-            yield x[:, first:last].long(), y[:, first:last].long()  # (bs, seq_len)
-
-
-class NextEpoch(Callback):
-    """Tells the training loader which epoch of the whole plan begins."""
-
-    order, run_valid = -5, False
-
-    def __init__(self, loader: LMLoader) -> None:
-        self.loader, self.first_epoch = loader, 0
-
-    def before_train(self) -> None:
-        self.loader.epoch = self.first_epoch + self.learn.epoch
 
 
 def make_lm_learner(
