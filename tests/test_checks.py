@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -457,3 +458,16 @@ def test_handing_in_torchs_own_function_is_said_kindly():
 
     failure = run_check(tensor_exercise(double), torch.nn.functional.relu).failure
     assert failure.kind == "copied"
+
+
+@pytest.mark.parametrize("name", ["lstm_cell", "weight_dropout"])
+def test_a_check_with_tensors_answers_within_half_a_second(name):
+    """After the imports; processor time, so that it is the check that is measured, and not what else runs."""
+    one = exercise(name)
+    run_check(one, one.mistakes[0].function, n_random=1)
+    seconds = []
+    for _ in range(3):
+        started = time.process_time()
+        run_check(one, one.mistakes[0].function)
+        seconds.append(time.process_time() - started)
+    assert min(seconds) < 0.5

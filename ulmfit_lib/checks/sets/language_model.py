@@ -8,8 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ulmfit_lib import awd_lstm
-from ulmfit_lib.checks.exercise import Args, Exercise, ProblemSet, Property
+from ulmfit_lib.checks.exercise import Exercise, ProblemSet, Property
 from ulmfit_lib.checks.mistakes.language_model import MISTAKES
+from ulmfit_lib.checks.sets import language_model_inputs as draw
+from ulmfit_lib.checks.sets.language_model_inputs import array, zeros
 from ulmfit_lib.checks.sets.language_model_judging import (
     BATCH,
     MASK_PROPERTIES,
@@ -81,131 +83,9 @@ def ar_tar_penalty(raw: Tensor, dropped: Tensor, alpha: float, beta: float) -> T
     return activation + awd_lstm.temporal_activation_regularization(raw, beta)
 
 
-# Short to read, and exact in any type; the simplest first.
-_VALUES = (0, 1, -1, 2, -2, 0.5, -0.5, 1.5, -1.5, 0.25, -0.25, 0.75, -0.75)
-
-
-def _numbers(rng: Random, *shape: int) -> np.ndarray:
-    """Return an array of such values. It is one draw, a number whose digits they are: Hypothesis shrinks it faster."""
-    size = int(np.prod(shape))
-    drawn = rng.randint(0, len(_VALUES) ** size - 1)
-    digits = [drawn // len(_VALUES) ** place % len(_VALUES) for place in range(size)]
-    return np.array([_VALUES[digit] for digit in digits], dtype=np.float32).reshape(shape)
-
-
-def _zeros(*shape: int) -> np.ndarray:
-    return np.zeros(shape, dtype=np.float32)
-
-
-def _cell(rng: Random) -> Args:
-    """In more than half: a first step, from zeros, with the same weights for each gate."""
-    bs, n_in, n_out = rng.randint(1, 2), rng.randint(1, 2), rng.randint(1, 2)
-    x = _numbers(rng, bs, n_in)
-    if rng.randint(0, 9) < 6:
-        w_ih, w_hh = np.tile(_numbers(rng, n_out, n_in), (4, 1)), np.tile(_numbers(rng, n_out, n_out), (4, 1))
-        return (
-            x,
-            _zeros(bs, n_out),
-            _zeros(bs, n_out),
-            w_ih,
-            w_hh,
-            np.tile(_numbers(rng, n_out), 4),
-            _zeros(4 * n_out),
-        )
-    h, c = _numbers(rng, bs, n_out), _numbers(rng, bs, n_out)
-    w_ih, w_hh = _numbers(rng, 4 * n_out, n_in), _numbers(rng, 4 * n_out, n_out)
-    return (x, h, c, w_ih, w_hh, _numbers(rng, 4 * n_out), _numbers(rng, 4 * n_out))
-
-
-def _seed(rng: Random) -> int:
-    return rng.randint(0, 999)
-
-
-def _probability(rng: Random) -> float:
-    return rng.choice([0.0, 0.25, 0.5, 0.75]) if rng.randint(0, 9) < 6 else 0.0
-
-
-def _mask(rng: Random) -> Args:
-    dtype = np.float64 if rng.randint(0, 9) == 9 else np.float32
-    size = rng.choice([(2, 3), (4,), (2, 1, 5)]) if (p := _probability(rng)) == 0 else rng.choice(MASK_SIZES)
-    return (_seed(rng), np.zeros(1, dtype=dtype), size, p)
-
-
-def _activations(rng: Random) -> Args:
-    p, training = _probability(rng), rng.choice([True, True, False])
-    sizes = BATCH if p and training else (rng.randint(1, 2), rng.randint(1, 3), rng.randint(1, 4))
-    bs, seq_len, features = sizes
-    return (_seed(rng), bs, rng.choice([seq_len, 1]), features, p, training)
-
-
-def _words(rng: Random) -> Args:
-    p, training = _probability(rng), rng.choice([True, True, False])
-    vocab_sz, emb_sz = WORDS if p and training else (rng.randint(1, 4), rng.randint(1, 3))
-    return (_seed(rng), vocab_sz, emb_sz, p, training)
-
-
-def _layer(rng: Random) -> Args:
-    p, training = _probability(rng), rng.choice([True, True, False])
-    bs, seq_len = rng.randint(1, 2), rng.randint(2, 4)
-    if p and training:
-        return (_seed(rng), "many units", bs, seq_len, p, training)
-    return (_seed(rng), rng.choice(["small", "small", "small", "small, carried"]), bs, seq_len, p, training)
-
-
-def _output_and_words(rng: Random) -> Args:
-    """In more than half: as many words as features, each with a feature of its own, and no bias."""
-    bs, seq_len, emb_sz = rng.randint(1, 2), rng.randint(1, 2), rng.randint(1, 3)
-    output = _numbers(rng, bs, seq_len, emb_sz)
-    if rng.randint(0, 9) < 6:
-        return (output, np.eye(emb_sz, dtype=np.float32), _zeros(emb_sz))
-    vocab_sz = rng.choice([emb_sz, rng.randint(1, 4)])
-    return (output, _numbers(rng, vocab_sz, emb_sz), _numbers(rng, vocab_sz))
-
-
-def _logits_and_targets(rng: Random, kind: str) -> Args:
-    """Logits of a model that is sure of the right words, sure of others, knows nothing, or sees some chance in each.
-
-    Apart from one that knows nothing, no two logits of a token are equal: one is the highest.
-    """
-    bs, seq_len, vocab_sz = rng.randint(1, 3), rng.randint(1, 3), rng.randint(3, 5)
-    n_tokens = bs * seq_len
-    targets = np.array([rng.randint(0, vocab_sz - 1) for _ in range(n_tokens)])
-    logits = np.zeros((n_tokens, vocab_sz), dtype=np.float32)
-    for row in logits if kind != "knows nothing" else []:
-        shift = rng.randint(0, vocab_sz - 1)
-        row[:] = [(place + shift) % vocab_sz / 2 for place in range(vocab_sz)]
-    if kind in ("right", "wrong"):
-        logits[np.arange(n_tokens), targets] = 40 if kind == "right" else -40
-    return (logits.reshape(bs, seq_len, vocab_sz), targets.reshape(bs, seq_len))
-
-
-def _for_perplexity(rng: Random) -> Args:
-    return _logits_and_targets(rng, rng.choice(["right"] * 6 + ["knows nothing"] + ["chance"] * 3))
-
-
-def _for_accuracy(rng: Random) -> Args:
-    return _logits_and_targets(rng, rng.choice(["right"] * 5 + ["wrong"] * 2 + ["chance"] * 3))
-
-
-def _outputs_and_factors(rng: Random) -> Args:
-    """In more than half: an output that never changes, not dropped, and equal factors."""
-    bs, seq_len, features = rng.randint(1, 3), rng.randint(1, 3), rng.randint(1, 3)
-    alpha, beta = rng.choice([1.0, 2.0]), rng.choice([1.0, 2.0])
-    if rng.randint(0, 9) < 6:
-        raw = np.full((bs, max(seq_len, 2), features), rng.randint(-8, 8) / 4, dtype=np.float32)
-        return (raw, raw.copy(), alpha, alpha)
-    raw = _numbers(rng, bs, seq_len, features)
-    kept = np.array([rng.randint(0, 1) for _ in range(bs * features)], dtype=np.float32).reshape(bs, 1, features)
-    return (raw, raw * kept * 2, alpha, beta)
-
-
-def _array(*rows: object) -> np.ndarray:
-    return np.array(rows, dtype=np.float32)
-
-
-_ONE_UNIT = (_array([1]), _array([0.5]), _array([2]), _array([1], [-1], [2], [0]), _array([0], [1], [-2], [1]))
-_RAW = _array([[1, 0], [3, 0], [3, 1]], [[0, 2], [0, 2], [0, -2]])
-_ONE_TOKEN_RIGHT = (_array([[0, 1, 2]]), np.array([[2]]))
+_ONE_UNIT = (array([1]), array([0.5]), array([2]), array([1], [-1], [2], [0]), array([0], [1], [-2], [1]))
+_RAW = array([[1, 0], [3, 0], [3, 1]], [[0, 2], [0, 2], [0, -2]])
+_ONE_TOKEN_RIGHT = (array([[0, 1, 2]]), np.array([[2]]))
 
 _EXERCISES = (
     Exercise(
@@ -216,16 +96,16 @@ _EXERCISES = (
         section="1. One step of an LSTM",
         reference=lstm_cell,
         examples=[
-            (_array([0]), _array([0]), _array([0]), *[_zeros(4, 1)] * 2, *[_zeros(4)] * 2),
-            (_array([1]), _array([0]), _array([0]), _array([1], [1], [1], [1]), _zeros(4, 1), *[_zeros(4)] * 2),
-            (_array([0]), _array([0]), _array([4]), *[_zeros(4, 1)] * 2, *[_zeros(4)] * 2),
-            (_array([0]), _array([1]), _array([0]), _zeros(4, 1), _array([1], [1], [1], [1]), *[_zeros(4)] * 2),
-            (_array([0]), _array([0]), _array([0]), *[_zeros(4, 1)] * 2, _zeros(4), _array(1, 0, 2, 3)),
-            (*_ONE_UNIT, _array(0.5, 1, -1, 0), _array(0, 0.5, 0, 1)),
-            _cell(Random(4)),
-            _cell(Random(9)),
+            (array([0]), array([0]), array([0]), *[zeros(4, 1)] * 2, *[zeros(4)] * 2),
+            (array([1]), array([0]), array([0]), array([1], [1], [1], [1]), zeros(4, 1), *[zeros(4)] * 2),
+            (array([0]), array([0]), array([4]), *[zeros(4, 1)] * 2, *[zeros(4)] * 2),
+            (array([0]), array([1]), array([0]), zeros(4, 1), array([1], [1], [1], [1]), *[zeros(4)] * 2),
+            (array([0]), array([0]), array([0]), *[zeros(4, 1)] * 2, zeros(4), array(1, 0, 2, 3)),
+            (*_ONE_UNIT, array(0.5, 1, -1, 0), array(0, 0.5, 0, 1)),
+            draw.cell(Random(4)),
+            draw.cell(Random(9)),
         ],
-        inputs=_cell,
+        inputs=draw.cell,
         hints=(
             "Four sums in one: x @ w_ih.T + b_ih + h @ w_hh.T + b_hh is (bs, 4 * n_out). Tensor.chunk cuts it into the "
             "four parts along axis 1.",
@@ -245,13 +125,13 @@ _EXERCISES = (
         section="2. A mask",
         reference=dropout_mask,
         examples=[
-            (0, _zeros(1), (2, 3), 0.0),
-            (1, _zeros(1), MASK_SIZES[0], 0.5),
-            (2, _zeros(1), MASK_SIZES[0], 0.25),
-            (3, _zeros(1), MASK_SIZES[1], 0.75),
+            (0, zeros(1), (2, 3), 0.0),
+            (1, zeros(1), MASK_SIZES[0], 0.5),
+            (2, zeros(1), MASK_SIZES[0], 0.25),
+            (3, zeros(1), MASK_SIZES[1], 0.75),
             (4, np.zeros(1), (2, 2), 0.0),
         ],
-        inputs=_mask,
+        inputs=draw.mask,
         hints=(
             "torch.rand(size) draws numbers between 0 and 1; which share of them is below p? Or have a look at "
             "Tensor.bernoulli_.",
@@ -279,7 +159,7 @@ _EXERCISES = (
             (3, *BATCH, 0.5, True),
             (4, *BATCH, 0.5, False),
         ],
-        inputs=_activations,
+        inputs=draw.activations,
         hints=(
             "A mask of another shape than x can still be multiplied with x: an axis of length 1 repeats. Which axis of "
             "the mask has to repeat?",
@@ -306,7 +186,7 @@ _EXERCISES = (
             (2, *WORDS, 0.25, True),
             (3, *WORDS, 0.5, False),
         ],
-        inputs=_words,
+        inputs=draw.words,
         hints=(
             "The table of weights has a row a word. Multiply it by a mask before you look anything up: of which shape?",
             "Four words of three features: a mask of (4, 1) gives each word one number, 0 or 1 / (1 - p), and the axis "
@@ -334,7 +214,7 @@ _EXERCISES = (
             (3, "many units", 2, 3, 0.5, True),
             (4, "many units", 2, 4, 0.25, True),
         ],
-        inputs=_layer,
+        inputs=draw.layer,
         hints=(
             "First write the loop over the steps without any dropout: x[:, t] goes into `lstm_cell` with the h and c "
             "of the step before, and each h is kept. Then make another w_hh, before the loop.",
@@ -356,14 +236,14 @@ _EXERCISES = (
         section="6. A score for every word",
         reference=tied_logits,
         examples=[
-            (_array([[2]]), _array([1]), _array(0)),
-            (_array([[1]]), _array([1], [0]), _array(0, 5)),
-            (_array([[1, 2]]), _array([0, 1], [0, 0]), _array(0, 0)),
-            (_array([[3, 4]]), _array([3, 4], [4, -3], [0, 1]), _array(0, 0, 1)),
-            (_array([[1, 0], [0, 2]]), _array([1, 1], [2, 0], [0, -1]), _array(1, 0, -1)),
-            (_array([[1, 1]]), _array([1, 2], [3, 5]), _array(1, -2)),
+            (array([[2]]), array([1]), array(0)),
+            (array([[1]]), array([1], [0]), array(0, 5)),
+            (array([[1, 2]]), array([0, 1], [0, 0]), array(0, 0)),
+            (array([[3, 4]]), array([3, 4], [4, -3], [0, 1]), array(0, 0, 1)),
+            (array([[1, 0], [0, 2]]), array([1, 1], [2, 0], [0, -1]), array(1, 0, -1)),
+            (array([[1, 1]]), array([1, 2], [3, 5]), array(1, -2)),
         ],
-        inputs=_output_and_words,
+        inputs=draw.output_and_words,
         hints=(
             "The score of a word is the sum of products of the output's features and the word's. Which matrix product "
             "does that for all words at once?",
@@ -382,13 +262,13 @@ _EXERCISES = (
         section="7. How many words it hesitates between",
         reference=perplexity,
         examples=[
-            (_array([[0, 0]]), np.array([[1]])),
-            (_array([[0, 0], [0, 0]]), np.array([[1, 0]])),
-            (_array([[0, 1, 2], [2, 1, 0]]), np.array([[2, 2]])),
-            (_array([[0, 1]], [[3, 0]]), np.array([[1], [1]])),
-            (_array([[40, 0, 0], [0, 0, 0]]), np.array([[0, 0]])),
+            (array([[0, 0]]), np.array([[1]])),
+            (array([[0, 0], [0, 0]]), np.array([[1, 0]])),
+            (array([[0, 1, 2], [2, 1, 0]]), np.array([[2, 2]])),
+            (array([[0, 1]], [[3, 0]]), np.array([[1], [1]])),
+            (array([[40, 0, 0], [0, 0, 0]]), np.array([[0, 0]])),
         ],
-        inputs=_for_perplexity,
+        inputs=draw.for_perplexity,
         hints=(
             "The loss of one token is minus the logarithm of the probability that it got. Tensor.log_softmax makes "
             "logarithms of probabilities of logits; Tensor.gather picks the right words' ones.",
@@ -409,13 +289,13 @@ _EXERCISES = (
         reference=next_token_accuracy,
         examples=[
             _ONE_TOKEN_RIGHT,
-            (_array([[0, 1, 2]]), np.array([[1]])),
-            (_array([[0, 1, 2], [5, 1, 0]]), np.array([[2, 1]])),
-            (_array([[0, 1, 2], [5, 1, 0]]), np.array([[0, 0]])),
-            (_array([[0, 0.5, 0.25]]), np.array([[1]])),
-            (_array([[0, 1, 2], [0, 3, 1]], [[1, 0, 2], [9, 3, 1]]), np.array([[2, 1], [2, 1]])),
+            (array([[0, 1, 2]]), np.array([[1]])),
+            (array([[0, 1, 2], [5, 1, 0]]), np.array([[2, 1]])),
+            (array([[0, 1, 2], [5, 1, 0]]), np.array([[0, 0]])),
+            (array([[0, 0.5, 0.25]]), np.array([[1]])),
+            (array([[0, 1, 2], [0, 3, 1]], [[1, 0, 2], [9, 3, 1]]), np.array([[2, 1], [2, 1]])),
         ],
-        inputs=_for_accuracy,
+        inputs=draw.for_accuracy,
         hints=(
             "The prediction is the word with the highest logit. Along which axis do the words stand?",
             "The highest logits of three tokens are those of the words 4, 0 and 7, and the right words are 4, 1 and 7: "
@@ -435,13 +315,13 @@ _EXERCISES = (
         section="9. Two penalties",
         reference=ar_tar_penalty,
         examples=[
-            (_array([[1], [3]]), _array([[1], [3]]), 0.0, 1.0),
-            (_array([[1], [3]]), _array([[1], [3]]), 2.0, 0.0),
-            (_array([[3]]), _array([[3]]), 2.0, 1.0),
-            (_RAW, _RAW * _array([[2, 0]], [[2, 2]]), 2.0, 1.0),
+            (array([[1], [3]]), array([[1], [3]]), 0.0, 1.0),
+            (array([[1], [3]]), array([[1], [3]]), 2.0, 0.0),
+            (array([[3]]), array([[3]]), 2.0, 1.0),
+            (_RAW, _RAW * array([[2, 0]], [[2, 2]]), 2.0, 1.0),
             (_RAW[:1], _RAW[:1] * 0, 1.0, 2.0),
         ],
-        inputs=_outputs_and_factors,
+        inputs=draw.outputs_and_factors,
         hints=(
             "raw[:, 1:] holds all steps but the first, raw[:, :-1] all but the last. What is their difference?",
             "raw is [[[1], [3], [3]]]: changes 2 and 0, mean square 2. With beta = 1 TAR is 2. For AR, square all "
