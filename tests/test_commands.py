@@ -119,6 +119,9 @@ def test_predict_reads_a_table_without_labels_and_writes_one(made, capsys, tmp_p
     code, out, err = call(capsys, "predict", *options, "--texts", tmp_path / "new.csv")
     assert (code, out) == (0, []), err
     assert [line.split(",")[0] for line in (tmp_path / "out.csv").read_text().splitlines()] == ["text_number", "1", "2"]
+    receipt = json.loads((tmp_path / "out.run.json").read_text())
+    assert (receipt["data"]["name"], receipt["results"]["texts"]) == ("new.csv", 2)
+    assert str(tmp_path) not in json.dumps(receipt)
 
 
 def test_ensemble_compares_and_leaves_a_receipt(made, capsys, tmp_path):
@@ -179,6 +182,7 @@ def test_tokenize_shows_and_stores(place, capsys, tmp_path):
         "label": "pos",
         "split": "train",
     }
+    assert json.loads((tmp_path / "a.run.json").read_text())["results"]["texts"] == len(ROWS)
     code, _, err = call(capsys, "tokenize")
     assert (code, err[-1].split(".")[0]) == (2, "ulmfit: Give texts, or --texts and --out")
 

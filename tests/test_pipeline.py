@@ -11,6 +11,7 @@ import torch
 
 from ulmfit_lib import files, one_way, pipeline, splitting
 from ulmfit_lib.artifacts import load_artifact
+from ulmfit_lib.checkpoints import Checkpointer
 from ulmfit_lib.classifier_files import load_classifier
 from ulmfit_lib.classifying import predict_probs
 from ulmfit_lib.data import Texts, read_texts
@@ -341,6 +342,29 @@ def test_a_run_goes_on_from_the_stages_that_are_done_to_the_same_files(ran, tmp_
     assert (out / "predictions.csv").read_bytes() == (whole.out / "predictions.csv").read_bytes()
     assert len(report.receipt["sittings"]) == 5
     assert report.receipt["start"] == report.receipt["sittings"][0]
+
+
+@pytest.mark.parametrize("n", [3, 9])
+def test_a_run_goes_on_in_the_midst_of_a_stage_to_the_same_bits(ran, tmp_path, monkeypatch, n):
+    texts, whole = ran
+    written, write = [], Checkpointer.write
+
+    def interrupt(self, *place):
+        write(self, *place)
+        written.append(place)
+        if len(written) == n:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Checkpointer, "write", interrupt)
+    options = {"out": tmp_path / "toy", "seed": 3, "recipe": TINY, "direction": "forward", "every_steps": 2}
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run(texts, **options)
+    monkeypatch.undo()
+    lines = Listener()
+    report = pipeline.run(texts, **options, resume=True, watch=lines)
+    assert any(line.startswith("going on from the checkpoint of step ") for line in lines.lines)
+    assert np.array_equal(report.probs["forward"], whole.probs["forward"])
+    assert report.lines[0].loss == whole.lines[0].loss
 
 
 @pytest.fixture

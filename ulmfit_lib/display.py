@@ -64,7 +64,7 @@ class Bars(Watch):
         self.progress.update(task, completed=self.done[key] + share)
         costs = {other.key: other.cost * self._task(self.tasks[other.key]).percentage for other in self.stages.values()}
         whole_cost = sum(other.cost for other in self.stages.values())
-        self.progress.update(self.whole, completed=sum(costs.values()) / whole_cost)
+        self.progress.update(self.whole, completed=round(sum(costs.values()) / whole_cost, 6))
         if self._task(task).finished:
             waiting = [other for other in self.tasks.values() if not self._task(other).started]
             if waiting:

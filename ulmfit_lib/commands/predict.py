@@ -3,6 +3,7 @@
 import csv
 import io
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +24,9 @@ def predict(
         Path | None,
         typer.Option(help="A table with the column text, or a folder of texts; labels are not needed."),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="A .csv file to write, instead of the terminal.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="A .csv file to write, with a receipt beside it, instead of the terminal.")
+    ] = None,
     direction: Annotated[
         str | None, typer.Option(help="Ask the classifier of this direction alone.", show_default="all that are given")
     ] = None,
@@ -37,11 +40,17 @@ def predict(
     if bool(words) == bool(texts):
         raise ConfigError("Give texts, or --texts and a file.", fix='For example: ulmfit predict ... "A good film."')
     options.quiet_threads()
-    rows = list(words or [])
+    from ulmfit_lib.receipts import finish_receipt, start_receipt
+
+    rows, name = list(words or []), None
     if texts is not None:
         from ulmfit_lib.data import read_texts
 
-        rows = read_texts(texts, needs_labels=False).texts
+        found = read_texts(texts, needs_labels=False)
+        rows, name = found.texts, found.name
+    command = options.said("predict", texts=name, direction=direction, bs=bs, precision=precision)
+    command += "".join(f" --classifier {folder.name}" for folder in classifier)
+    receipt = start_receipt(command, data=found if texts is not None else None)
     with options.leaving_at_once():
         from ulmfit_lib.asking import load_classifiers, only
 
@@ -64,4 +73,6 @@ def predict(
     file = io.StringIO()
     csv.writer(file, lineterminator="\n").writerows([columns, *lines])
     write_atomically(out, file.getvalue())
+    counts = Counter(str(guess.label) for guess in guesses)
+    finish_receipt(receipt, {"texts": len(lines), "labels": dict(counts)}, out.with_suffix(".run.json"))
     typer.echo(f"{len(lines):,} texts: {out}", err=True)

@@ -18,7 +18,10 @@ def tokenize(
     ] = None,
     texts: options.Texts = None,
     out: Annotated[
-        Path | None, typer.Option(help="A .jsonl file to write: a line a text, with its tokens, label and split.")
+        Path | None,
+        typer.Option(
+            help="A .jsonl file to write: a line a text, with its tokens, label and split; a receipt beside it."
+        ),
     ] = None,
     trace: Annotated[bool, typer.Option("--trace", help="Show what each rule does to a text.")] = False,
     artifact: Annotated[
@@ -45,8 +48,11 @@ def tokenize(
         return
     from ulmfit_lib.data import find_texts
     from ulmfit_lib.files import write_atomically
+    from ulmfit_lib.receipts import finish_receipt, start_receipt
 
     found = find_texts(texts, needs_labels=False)
+    command = options.said("tokenize", texts=found.name if texts else None, lang=lang, workers=workers)
+    receipt = start_receipt(command, data=found)
     with options.counting("texts split into tokens", len(found)) as progress:
         docs = splitting.split_texts(found.texts, entries, n_workers=workers, progress=progress)
     rows = zip(docs, found.labels, found.splits, strict=True)
@@ -54,6 +60,8 @@ def tokenize(
         json.dumps({"tokens": doc, "label": label, "split": split}, ensure_ascii=False) for doc, label, split in rows
     )
     write_atomically(out, "\n".join(lines) + "\n")
+    results = {"texts": len(docs), "tokens": sum(map(len, docs)), "tokenizer": entries["kind"]}
+    finish_receipt(receipt, results, out.with_suffix(".run.json"))
     typer.echo(f"{len(docs):,} texts, {sum(map(len, docs)):,} tokens: {out}", err=True)
 
 
