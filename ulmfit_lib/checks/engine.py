@@ -22,7 +22,7 @@ from ulmfit_lib.checks.stand_in import NoAnswer, RaisedElsewhere, StandIn
 N_RANDOM = 100  # random inputs that an answer is tried on
 _OUR_CODE = str(Path(__file__).resolve().parent.parent)
 _LONGEST_ERROR = 300  # characters of an error's text in a message
-_N_PROBES = 40  # random inputs on which an answer is held against the known mistakes
+N_PROBES = 40  # random inputs on which an answer is held against the known mistakes
 
 
 class Wrong(Exception):
@@ -34,7 +34,12 @@ class Wrong(Exception):
 
 
 def run_check(
-    exercise: Exercise, function: Callable[..., Any] | None, *, seed: int | None = None, n_random: int = N_RANDOM
+    exercise: Exercise,
+    function: Callable[..., Any] | None,
+    *,
+    seed: int | str | None = None,
+    n_random: int = N_RANDOM,
+    make_smaller: "Callable[[Exercise, Callable[..., Any], int], Wrong | None] | None" = None,
 ) -> CheckResult:
     """Check a student's function against the reference.
 
@@ -43,6 +48,7 @@ def run_check(
         function: the answer.
         seed: seeds the random inputs; None gives the same ones each time, as a notebook wants.
         n_random: how many random inputs to try beside the fixed ones.
+        make_smaller: another way than Hypothesis's to find a small input that the answer gets wrong.
 
     Returns:
         The result; wrong answers do not raise.
@@ -56,7 +62,7 @@ def run_check(
     found = first_wrong(exercise, function, [*exercise.examples, *random_inputs(exercise, seed, n_random)])
     if found is None or found.failure.kind in ("defined", "lost"):
         return result(found and found.failure)
-    smaller = _smallest_wrong_input(exercise, function, n_random)
+    smaller = (make_smaller or smallest_wrong_input)(exercise, function, n_random)
     wrong = min([w for w in (smaller, found) if w and w.failure.kind != "lost"], key=lambda w: len(repr(w.arguments)))
     return result(_with_cause(exercise, function, wrong))
 
@@ -226,7 +232,7 @@ def random_inputs(exercise: Exercise, seed: int | None, n: int) -> list[Args]:
     return [exercise.inputs(rng) for _ in range(n)]
 
 
-def _smallest_wrong_input(exercise: Exercise, function: Callable[..., Any], n_random: int) -> Wrong | None:
+def smallest_wrong_input(exercise: Exercise, function: Callable[..., Any], n_random: int) -> Wrong | None:
     """Let Hypothesis look for a wrong answer, and make the input that shows it as small as it can."""
     import hypothesis
     from hypothesis import strategies as st
@@ -270,7 +276,7 @@ def recognise(exercise: Exercise, function: Callable[..., Any], args: Args) -> M
         function: the answer.
         args: an input on which the answer is wrong; the mistake must be wrong there in the same way.
     """
-    probes = [args, *exercise.examples, *random_inputs(exercise, 0, _N_PROBES)]
+    probes = [args, *exercise.examples, *random_inputs(exercise, 0, N_PROBES)]
     answers = [_outcome(exercise, function, probe) for probe in probes]
     for mistake in exercise.mistakes:
         pairs: Iterator = zip(answers, probes, strict=True)

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from ulmfit_lib.checks import engine
-from ulmfit_lib.checks.exercise import Exercise, ProblemSet
+from ulmfit_lib.checks.exercise import Args, Exercise, ProblemSet
 from ulmfit_lib.checks.forbidden import refusal
 from ulmfit_lib.checks.result import CheckResult, Failure
+from ulmfit_lib.checks.sets import exercise as exercise_by_name
 from ulmfit_lib.checks.sets import problem_set
 from ulmfit_lib.grading.child import Lost
 from ulmfit_lib.grading.outcome import DONE, FAILED, FunctionMark, Outcome
@@ -114,7 +115,29 @@ def _check(exercise: Exercise, session: Session, cells: list[Cell], seed: int | 
         function = None
     elif said.get("callable") is not True:
         function = _Shown(str(said.get("shown", ""))[:100])
-    return engine.run_check(exercise, function, seed=seed, n_random=N_RANDOM)
+    return engine.run_check(exercise, function, seed=seed, n_random=N_RANDOM, make_smaller=_small_input)
+
+
+def _small_input(exercise: Exercise, function: Answer, n_random: int) -> engine.Wrong | None:
+    """Find a small input that an answer gets wrong, with few calls into the sandbox if its mistake is a known one.
+
+    What Hypothesis finds for an answer, it finds for the mistake that gives the same; so it is asked once, here.
+    """
+    function.remember([*exercise.examples, *engine.random_inputs(exercise, 0, engine.N_PROBES)])
+    mistake = engine.recognise(exercise, function, exercise.examples[0])
+    if mistake is not None and (known := _known_small_input(exercise.name, mistake.name)) is not None:
+        wrong = engine.first_wrong(exercise, function, [known])
+        if wrong is not None:
+            return wrong
+    return engine.smallest_wrong_input(exercise, function, n_random)
+
+
+@cache
+def _known_small_input(exercise_name: str, mistake_name: str) -> Args | None:
+    one = exercise_by_name(exercise_name)
+    mistake = next(mistake for mistake in one.mistakes if mistake.name == mistake_name)
+    wrong = engine.smallest_wrong_input(one, mistake.function, N_RANDOM)
+    return wrong and wrong.arguments
 
 
 def _why_undefined(exercise: Exercise, session: Session, cells: list[Cell]) -> str:

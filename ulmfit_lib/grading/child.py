@@ -61,11 +61,19 @@ class Child:
         Raises:
             Lost: there is none in time, or none that can be read. The process is then killed.
         """
+        self.pass_over(seconds)
+        self.send(message, seconds)
+        return self.receive(seconds)
+
+    def pass_over(self, seconds: float) -> None:
+        """Receive the replies to all that was sent ahead, and forget them.
+
+        Raises:
+            Lost: they do not come in time.
+        """
         end = seconds_now() + seconds
         while self._waiting:
             self.receive(max(0.0, end - seconds_now()))
-        self.send(message, seconds)
-        return self.receive(seconds)
 
     def has_room(self) -> bool:
         """Whether one more message may be sent ahead: so few that neither side ever waits to be read."""

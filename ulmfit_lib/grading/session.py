@@ -59,6 +59,14 @@ class Session:
             child.send(ahead.popleft(), min(seconds, self._seconds_left()))
         return child.receive(min(seconds, self._seconds_left()))
 
+    def pass_over(self, seconds: float) -> None:
+        """Forget the replies to what was sent ahead.
+
+        Raises:
+            Lost: they do not come in time.
+        """
+        self._loaded().pass_over(min(seconds, self._seconds_left()))
+
     def _seconds_left(self) -> float:
         left = self._end - seconds_now()
         if left <= 0:
@@ -111,6 +119,7 @@ class Answer(StandIn):
         self._lost = ""
         self._expected: deque[Any] = deque()
         self._ahead: deque[dict[str, Any]] = deque()
+        self._remembered: dict[str, dict[str, Any]] | None = None
         self.__module__ = str(description.get("module", ""))[:200]
         signature = _signature(description.get("parameters"))
         if signature is not None:
@@ -121,12 +130,27 @@ class Answer(StandIn):
         self._expected = deque(wire.encode(args) for args in inputs)
         self._ahead = deque(map(self._message, self._expected))
 
+    def remember(self, inputs: Iterable[tuple[Any, ...]]) -> None:
+        """From here on, call it but once with the same arguments; these come first.
+
+        Only for an answer that is known to be wrong, whose mistake is looked for.
+        """
+        self._remembered = {}
+        try:
+            self._session.pass_over(self._session.limits.call)
+        except Lost as lost:
+            self._lost = str(lost)
+        self.foresee({repr(wire.encode(args)): args for args in inputs}.values())
+
     def answer(self, args: tuple[Any, ...]) -> Any:
         """Call it; see `StandIn`. Once it is lost it stays lost, so that it costs one deadline and not a hundred."""
         if self._lost:
             raise NoAnswer(self._lost)
         limits, began = self._session.limits, seconds_now()
         encoded = wire.encode(args)
+        key = repr(encoded) if self._remembered is not None else ""
+        if self._remembered is not None and key in self._remembered:
+            return self._read(self._remembered[key], args)
         try:
             if self._seconds > limits.function:
                 raise Lost(f"all its calls together took longer than {limits.function:.0f} seconds")
@@ -135,6 +159,8 @@ class Answer(StandIn):
             else:
                 self._expected.clear()
                 reply = self._session.ask(self._message(encoded), limits.call)
+            if self._remembered is not None:
+                self._remembered[key] = reply
             return self._read(reply, args)
         except (Lost, wire.BadMessage) as lost:
             self._lost = str(lost)
