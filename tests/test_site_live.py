@@ -1,13 +1,13 @@
 """The live pieces: they compute what the library computes, run with the standard library alone, and can be left out."""
 
 import json
+import shutil
 import subprocess
 import sys
 from itertools import chain
 
 import pytest
-from conftest import require_or_skip
-from site_copy import copy_of_book
+from conftest import ROOT, require_or_skip
 
 from ulmfit_lib.authoring import book, npm, site_live
 from ulmfit_lib.authoring.live_pieces import ORDERS, LivePieces
@@ -31,7 +31,7 @@ def pieces(data) -> LivePieces:
 
 def test_tokens_and_ids_are_those_of_the_library(data, pieces):
     tokenizer, vocab = Tokenizer(), Vocab(data["vocab"])
-    for text in shipped_reviews().texts[:200]:
+    for text in shipped_reviews().texts[::24]:
         result = pieces.tokens(text)
         assert result["tokens"] == tokenizer(text)
         assert result["ids"] == vocab.numericalize(result["tokens"])
@@ -90,13 +90,19 @@ def test_packing_the_modules_twice_gives_the_same_bytes(tmp_path):
 
 
 def test_without_npm_the_site_is_built_and_says_what_is_missing(tmp_path, monkeypatch, capsys):
-    root = copy_of_book(tmp_path / "book")
+    root = tmp_path / "book"
+    shutil.copytree(ROOT / "book" / "_static", root / "book" / "_static")
+    shutil.copy(ROOT / "_config.yml", root)
+    shutil.copy(ROOT / "book" / "references.bib", root / "book")
+    (root / "_toc.yml").write_text("format: jb-book\nroot: book/index\n", encoding="utf-8")
+    text = "# Title\n\n" + "A sentence with a few words. " * 20 + "\n\n```{live} tokens\n```\n"
+    (root / "book" / "index.md").write_text(text, encoding="utf-8")
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("ULMFIT_NPM_CACHE", str(tmp_path / "cache"))
     assert book.main(["--root", str(root)]) == 0
     assert "live pieces left out: npm is not installed" in capsys.readouterr().out
-    page = (root / "_build" / "html" / "book" / "try_it.html").read_text(encoding="utf-8")
-    assert page.count("was built without it") == 3
+    page = (root / "_build" / "html" / "book" / "index.html").read_text(encoding="utf-8")
+    assert page.count("was built without it") == 1
     assert "data-piece" not in page
     assert "live.js" not in page
     assert not (root / "_build" / "html" / "_static" / "live").exists()
@@ -141,6 +147,14 @@ def test_a_registry_that_does_not_answer_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(npm.shutil, "which", lambda _: str(fake))
     with pytest.raises(ConfigError, match=r"npm could not fetch pyodide .*ENOTFOUND"):
         npm.fetch(npm.PYODIDE, tmp_path / "cache")
+
+
+def test_fetching_beforehand_says_what_could_not_be_had(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("ULMFIT_NPM_CACHE", str(tmp_path))
+    monkeypatch.setattr(npm.shutil, "which", lambda _: None)
+    assert npm.main() == 0
+    said = capsys.readouterr().out
+    assert said.count("npm is not installed") == len(npm.ALL) == 3
 
 
 def test_pyodide_holds_the_files_that_the_site_needs():

