@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from ulmfit_lib import checkpoint_files
-from ulmfit_lib.errors import ConfigError
+from ulmfit_lib.errors import ArtifactError, ConfigError
 
 TERMINATED = 143
 
@@ -65,8 +65,32 @@ def fingerprint(content: Any) -> str:
     return hashlib.sha256(data).hexdigest()[:16]
 
 
-def short(value: Any, most: int = 60) -> str:
-    """Return a value as text, cut to a length that fits into a message."""
+def check_same_training(found: dict[str, Any], wanted: dict[str, Any], where: str) -> None:
+    """Refuse a checkpoint of another training than the one that is asked for.
+
+    Raises:
+        ArtifactError: they differ; the message names in what.
+    """
+    for name in sorted({*found, *wanted}):
+        if found.get(name) != wanted.get(name):
+            raise ArtifactError(
+                f"this checkpoint belongs to another training: its {name} is {_short(found.get(name))}, and "
+                f"{_short(wanted.get(name))} is asked for.",
+                where=where,
+                fix="Give the options that it was begun with, or begin anew without --resume.",
+            )
+
+
+def differences(found: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Return sentences on what the last digits depend on and is no longer what it was, see `made_with`."""
+    return [
+        f"the checkpoint was made with {name} {value}, not {now.get(name)}: the last digits may differ."
+        for name, value in found.items()
+        if value != now.get(name)
+    ]
+
+
+def _short(value: Any, most: int = 60) -> str:
     text = str(value)
     return text if len(text) <= most else f"{text[:most]}..."
 

@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import torch
 from fastai.text.all import Callback, CancelEpochException, CancelFitException
@@ -28,16 +28,20 @@ from fastai.text.all import Callback, CancelEpochException, CancelFitException
 from ulmfit_lib import checkpoint_files
 from ulmfit_lib.checkpoint_state import (
     Checkpoints,
+    check_same_training,
+    differences,
     fingerprint,
     load_optimizer,
     made_with,
     optimizer_state,
     random_state,
     set_random_state,
-    short,
     stopped_by,
 )
 from ulmfit_lib.errors import ArtifactError, TrainingError, UlmfitError
+
+if TYPE_CHECKING:
+    from ulmfit_lib.distributed import Together
 
 __all__ = ["Checkpointer", "Checkpoints", "fingerprint"]
 
@@ -81,10 +85,10 @@ class Checkpointer(Callback):
         if not checkpoint_files.exists(self.checkpoints.file):
             return 0
         saved = checkpoint_files.read_checkpoint(self.checkpoints.file)
-        self._check(saved.state)
+        check_same_training(saved.state["training"], self.training_is, str(self.checkpoints.file))
         self.found, position = saved.state, saved.state["position"]
         self.last_step = position["step"]
-        for note in (saved.note, *self._notes(saved.state)):
+        for note in (saved.note, *differences(saved.state["made_with"], made_with(self.learn.model))):
             self._say(note)
         self._say(f"going on from the checkpoint of step {position['step']:,}")
         return position["phase"]
@@ -102,7 +106,7 @@ class Checkpointer(Callback):
         self.learn.dls.train.set_epoch(self.found["position"]["loader_epoch"])
         for callback, saved in self._with_state():
             callback.load(saved)
-        set_random_state(self.found["random"])
+        set_random_state(self._of_this_process()["random"])
         if self.found.get("scaler") and getattr(self.learn, "scaler", None) is not None:
             self.learn.scaler.load_state_dict(self.found["scaler"])
 
@@ -141,7 +145,15 @@ class Checkpointer(Callback):
     def _with_state(self) -> Iterator[tuple[Callback, dict[str, Any]]]:
         for callback in self.learn.cbs:
             if hasattr(callback, "load_epoch"):
-                yield callback, self.found["callbacks"][callback.name]
+                yield callback, self._of_this_process()["callbacks"][callback.name]
+
+    def _of_this_process(self) -> dict[str, Any]:
+        return self.found["ranks"][0 if self._together is None else self._together.group.rank]
+
+    @property
+    def _together(self) -> "Together | None":
+        """What several processes that share this training agree through."""
+        return getattr(self.learn, "together", None)
 
     # -------------------------------------------------------------------------------------------- writing a checkpoint
 
@@ -153,15 +165,20 @@ class Checkpointer(Callback):
         due = (every_steps is not None and self.since >= every_steps) or (
             every_minutes is not None and time.monotonic() - self.wrote_at >= 60 * every_minutes
         )
-        if due or self.asked_to_stop is not None:
+        if self._together is not None:
+            (due,) = self._together.agree(due)
+        stop = self._is_to_stop()
+        if due or stop:
             self.write("train" if self.learn.training else "valid", self.learn.epoch, self._batches_done())
-        self._stop_if_asked()
+        if stop:
+            self._stop_if_asked()
 
     def after_epoch(self) -> None:
         if self.checkpoints is None or (self.epoch_to_resume is not None and self.learn.epoch < self.epoch_to_resume):
             return
         self.write("train", self.learn.epoch + 1, 0)
-        self._stop_if_asked()
+        if self._is_to_stop():
+            self._stop_if_asked()
 
     def _batches_done(self) -> int:
         return self.learn.dl.begun_at + self.learn.iter + 1
@@ -169,7 +186,10 @@ class Checkpointer(Callback):
     def write(self, part: str, epoch: int, batch: int) -> None:
         """Write a checkpoint from which `batch` of this part of this epoch comes next."""
         learn, loader = self.learn, self.learn.dls.train
-        states = {cb.name: cb.saved() for cb in learn.cbs if hasattr(cb, "load_epoch")}
+        mine = {
+            "random": random_state(next(learn.model.parameters()).device),
+            "callbacks": {cb.name: cb.saved() for cb in learn.cbs if hasattr(cb, "load_epoch")},
+        }
         # With its last batch, a pass has moved on to the next one already.
         inside = part == "train" and 0 < batch < len(loader)
         scaler = getattr(learn, "scaler", None)
@@ -187,15 +207,16 @@ class Checkpointer(Callback):
                 "pct_train": learn.pct_train,
                 "loader_epoch": loader.epoch_of_pass if inside else loader.epoch,
             },
-            "random": random_state(next(learn.model.parameters()).device),
             "model": learn.model.state_dict(),
             "optimizer": optimizer_state(learn.opt),
             "scaler": scaler.state_dict() if scaler is not None else None,
-            "callbacks": states,
+            # Of several processes each has read, and dropped, what is its own.
+            "ranks": [mine] if self._together is None else self._together.gather(mine),
         }
         self._check_numbers()
         try:
-            checkpoint_files.write_checkpoint(self.checkpoints.file, state)
+            if state["ranks"] is not None:  # the first process writes for all
+                checkpoint_files.write_checkpoint(self.checkpoints.file, state)
         except ArtifactError as error:
             self._give_up(error)
         self.wrote_at, self.since, self.last_step = time.monotonic(), 0, step
@@ -259,30 +280,19 @@ class Checkpointer(Callback):
             raise stopped_by(number)
         self.asked_to_stop = number
 
+    def _is_to_stop(self) -> bool:
+        """Return whether the training was asked to stop; if one of several processes was, all of them stop."""
+        stop = self.asked_to_stop is not None
+        if self._together is not None:
+            (stop,) = self._together.agree(stop)
+            if stop and self.asked_to_stop is None:
+                self.asked_to_stop = signal.SIGTERM
+        return stop
+
     def _stop_if_asked(self) -> None:
         if self.asked_to_stop is not None:
             number, self.asked_to_stop = self.asked_to_stop, None
             raise stopped_by(number)
-
-    # ------------------------------------------------------------------------------------------------------ comparing
-
-    def _check(self, state: dict[str, Any]) -> None:
-        where = str(self.checkpoints.file)
-        for name in sorted({*state["training"], *self.training_is}):
-            found, wanted = state["training"].get(name), self.training_is.get(name)
-            if found != wanted:
-                raise ArtifactError(
-                    f"this checkpoint belongs to another training: its {name} is {short(found)}, and "
-                    f"{short(wanted)} is asked for.",
-                    where=where,
-                    fix="Give the options that it was begun with, or begin anew without --resume.",
-                )
-
-    def _notes(self, state: dict[str, Any]) -> Iterator[str]:
-        now = made_with(self.learn.model)
-        for name, found in state["made_with"].items():
-            if found != now.get(name):
-                yield f"the checkpoint was made with {name} {found}, not {now.get(name)}: the last digits may differ."
 
     def _say(self, text: str) -> None:
         if text and self.progress is not None:

@@ -72,6 +72,19 @@ class Together(Callback):
         for gradient, mean in zip(gradients, flat.split([gradient.numel() for gradient in gradients]), strict=True):
             gradient.copy_(mean.view_as(gradient))
 
+    def agree(self, *flags: bool) -> list[bool]:
+        """Return for each flag whether it is up in any of the processes; all of them get the same answer."""
+        device = next(self.learn.model.parameters()).device
+        raised = torch.tensor(flags, dtype=torch.int32, device=device)
+        dist.all_reduce(raised, op=dist.ReduceOp.MAX)
+        return [bool(flag) for flag in raised.tolist()]
+
+    def gather(self, value: Any) -> list[Any] | None:
+        """Return the values of all processes in the order of their ranks to the first, and None to the others."""
+        found = [None] * self.group.size if self.group.rank == 0 else None
+        dist.gather_object(value, found)
+        return found
+
     def _mean(self, tensor: torch.Tensor) -> torch.Tensor:
         dist.all_reduce(tensor)
         return tensor.div_(self.group.size)
@@ -87,7 +100,7 @@ def fine_tune_in_processes(
         data: the first arguments of `fine_tune_language_model`: training and validation documents, and the vocabulary.
         tell: called with the line of each epoch.
         threads: threads of each process on the CPU; None leaves it at what PyTorch takes.
-        options: the others, but for `progress`, `ticks`, `checkpoints` and `out`.
+        options: the others, but for `progress`, `ticks` and `out`.
 
     Returns:
         an `LMResult`, its model on the CPU.
@@ -101,7 +114,7 @@ def fine_tune_in_processes(
     from ulmfit_lib.fine_tuning import LMResult
     from ulmfit_lib.history import History
 
-    for name in ("progress", "ticks", "checkpoints", "out"):
+    for name in ("progress", "ticks", "out"):
         if options.get(name) is not None:
             raise ConfigError(f"{name} cannot be had in several processes.", fix="Save the result, or use one process.")
     on_gpus = str(options.get("device") or ("cuda" if torch.cuda.is_available() else "cpu")).startswith("cuda")

@@ -175,6 +175,7 @@ def fine_tune_language_model(
         share_work(learn, group)
     history = History()
     training = describe_training(model, vocab, train, valid, plan, seed, pretrained)
+    training["processes"] = 1 if group is None else group.size
     # Each process drops other activations: what it drops belongs to its own rows.
     with seeded(seed if group is None else seed + 1000 * group.rank, device):
         follow_plan(learn, plan, history, progress, Checkpointer(checkpoints, training, progress))

@@ -146,7 +146,7 @@ def train_language_model_stage(job: Job, way: str, tell: Tell) -> tuple[Line, di
         **job.where,
     }
     if job.lm_processes > 1:
-        result = fine_tune_in_processes(job.lm_processes, *data, tell=teller.epoch, **options)
+        result = fine_tune_in_processes(job.lm_processes, *data, tell=teller.epoch, checkpoints=checkpoints, **options)
     else:
         result = fine_tune_language_model(
             *data, progress=teller.epoch, ticks=teller.share, checkpoints=checkpoints, **options

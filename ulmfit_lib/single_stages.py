@@ -36,10 +36,7 @@ class StageReport(NamedTuple):
 
 
 class Sitting(NamedTuple):
-    """How a stage is run; what it comes to is the same, but for dropout where several processes share it.
-
-    Several processes make no checkpoints within a stage.
-    """
+    """How a stage is run; what it comes to is the same, but for dropout where several processes share it."""
 
     device: str = "auto"
     command: str = ""

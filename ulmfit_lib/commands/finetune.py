@@ -32,7 +32,7 @@ def finetune(
         int,
         typer.Option(
             min=1,
-            help="Processes that share each batch, a GPU each where there are GPUs; several make no checkpoints.",
+            help="Processes that share each batch, a GPU each where there are GPUs.",
         ),
     ] = 1,
     resume: options.Resume = False,
