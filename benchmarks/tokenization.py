@@ -1,24 +1,23 @@
 """Tokenize the same texts with fastai and with ulmfit_lib, in turn, and compare tokens and times.
 
     python benchmarks/tokenization.py                    # the shipped reviews
-    python benchmarks/tokenization.py --imdb 25000       # IMDb's training reviews, from the folder in ULMFIT_DATA
+    python benchmarks/tokenization.py --data imdb        # the 25,000 of IMDb, in the folder that ULMFIT_DATA names
+    python benchmarks/tokenization.py --data imdb --texts 5000
 
-Both use one process and begin each run with an empty memory. Writes results/tokenization[_imdb].json.
+Both use one process and begin each turn with an empty memory, the loading of spaCy's language included. Writes
+results/tokenization[_imdb].json; the ratio is that of the medians of processor time.
 """
 
-import argparse
 import os
-import statistics
 import sys
-import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from ulmfit_lib.data import read_texts, shipped_reviews
-from ulmfit_lib.receipts import finish_receipt, start_receipt
-from ulmfit_lib.tokenizer import tokenize
+from side_by_side import RESULTS, compare, parser, receipt_of, take_turns
 
-RESULTS = Path(__file__).resolve().parent.parent / "results"
+from ulmfit_lib.data import read_texts, shipped_reviews
+from ulmfit_lib.receipts import finish_receipt
+from ulmfit_lib.tokenizer import tokenize
 
 
 def fastai_tokens(texts: list[str]) -> list[list[str]]:
@@ -28,51 +27,39 @@ def fastai_tokens(texts: list[str]) -> list[list[str]]:
     return [list(tokens) for tokens in TokenizeWithRules(WordTokenizer())(texts)]
 
 
-def seconds_of(work: Callable[[list[str]], list[list[str]]], texts: list[str]) -> tuple[float, list[list[str]]]:
-    """Return how long the work takes on the texts, and what it gives."""
-    start = time.perf_counter()
-    tokens = work(texts)
-    return time.perf_counter() - start, tokens
-
-
 def main() -> int:
     """Run the command line above; 1 if the tokens differ."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--imdb", type=int, default=0, metavar="N", help="use N of IMDb's training reviews")
-    parser.add_argument("--repeats", type=int, default=5)
-    options = parser.parse_args()
-    if options.imdb:
-        data = read_texts(Path(os.environ["ULMFIT_DATA"]) / "imdb" / "train.csv.xz")
-        texts, name = data.texts[:: max(1, len(data) // options.imdb)][: options.imdb], "tokenization_imdb"
+    options = parser(__doc__)
+    options.add_argument("--data", default="shipped", choices=["shipped", "imdb"])
+    options.add_argument("--texts", type=int, metavar="N", help="take N of them, evenly spread")
+    options = options.parse_args()
+    if options.data == "imdb":
+        data, name = read_texts(Path(os.environ["ULMFIT_DATA"]) / "imdb" / "train.csv.xz"), "tokenization_imdb"
     else:
-        data = shipped_reviews()
-        texts, name = data.texts, "tokenization"
-    command = " ".join(["python benchmarks/tokenization.py", *sys.argv[1:]])
-    receipt = start_receipt(command, data=data)
-    seconds: dict[str, list[float]] = {"fastai": [], "ulmfit_lib": []}
-    for repeat in range(options.repeats):
-        for who, work in (("fastai", fastai_tokens), ("ulmfit_lib", tokenize)):
-            taken, tokens = seconds_of(work, texts)
-            seconds[who].append(taken)
-            if who == "fastai":
-                expected = tokens
-        if tokens != expected:
-            wrong = next(i for i, (a, b) in enumerate(zip(tokens, expected, strict=True)) if a != b)
-            print(f"the tokens of text {wrong} differ")
-            return 1
-        print(f"run {repeat + 1}: " + ", ".join(f"{who} {times[-1]:.2f} s" for who, times in seconds.items()))
-    n_tokens = sum(map(len, expected))
-    median = {who: statistics.median(times) for who, times in seconds.items()}
+        data, name = shipped_reviews(), "tokenization"
+    wanted = options.texts or len(data.texts)
+    texts = data.texts[:: max(1, len(data.texts) // wanted)][:wanted]
+    fastai_tokens(texts[:1])  # what is imported once is not counted
+    receipt = receipt_of("tokenization", data=data)
+    works = {"fastai": partial(fastai_tokens, texts), "ulmfit_lib": partial(tokenize, texts)}
+    times, given = take_turns(works, options.repeats)
+    if given["ulmfit_lib"] != given["fastai"]:
+        wrong = next(i for i, (a, b) in enumerate(zip(*given.values(), strict=True)) if a != b)
+        print(f"the tokens of text {wrong} differ")
+        return 1
+    n_tokens = sum(map(len, given["fastai"]))
+    compared = compare(times, n_tokens, "tokens")
+    ratio, wall_ratio = (compared.pop(kind)["ulmfit_lib"] for kind in ("ratio", "wall_ratio"))
     results = {
         "texts": len(texts),
         "tokens": n_tokens,
         "identical_tokens": True,
-        "seconds": {who: [round(t, 3) for t in times] for who, times in seconds.items()},
-        "tokens_per_second": {who: round(n_tokens / time_) for who, time_ in median.items()},
-        "ratio": round(statistics.median(a / b for a, b in zip(*seconds.values(), strict=True)), 2),
+        **compared,
+        "ratio": ratio,
+        "wall_ratio": wall_ratio,
     }
     finish_receipt(receipt, results, RESULTS / f"{name}.json")
-    print(f"ulmfit_lib is {results['ratio']} times as fast, with the same {n_tokens:,} tokens")
+    print(f"ulmfit_lib is {ratio} times as fast, with the same {n_tokens:,} tokens")
     return 0
 
 

@@ -1,0 +1,96 @@
+"""Write what the speed benchmarks found, as it stands in results/, into the README, between its two markers.
+
+python benchmarks/table.py            # make bench runs the benchmarks first
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from ulmfit_lib.files import write_atomically
+from ulmfit_lib.receipts import read_receipt
+
+ROOT = Path(__file__).resolve().parent.parent
+BEGIN, END = "<!-- speed: begin (benchmarks/table.py writes this) -->", "<!-- speed: end -->"
+#: The work, its receipt, and which of our ways is meant (None where there is one).
+ROWS = (
+    ("tokenize the shipped reviews", "tokenization", None),
+    ("tokenize IMDb's reviews", "tokenization_imdb", None),
+    ("batches of a language model", "speed_lm_batches", "ulmfit_lib"),
+    ("a training step of the language model, fp32", "speed_lm_step", "fp32"),
+    ("the same in bf16", "speed_lm_step", "bf16"),
+    ("the same on two threads, fp32", "speed_lm_step_threads2", "fp32"),
+    ("the same on two threads, bf16", "speed_lm_step_threads2", "bf16"),
+    ("an epoch of the classifier, fp32", "speed_classifier_epoch", "fp32"),
+    ("the same in bf16", "speed_classifier_epoch", "bf16"),
+    ("predictions of the classifier, fp32", "speed_classifier_prediction", "fp32"),
+    ("the same in bf16", "speed_classifier_prediction", "bf16"),
+    ("full-size language model on a GPU, bf16", "speed_lm_step_cuda_full", "bf16"),
+    ("full-size classifier on a GPU, epoch, bf16", "speed_classifier_epoch_cuda_full", "bf16"),
+    ("full-size classifier on a GPU, predictions, bf16", "speed_classifier_prediction_cuda_full", "bf16"),
+)
+
+
+def table(folder: Path) -> str:
+    """Return the table of the receipts in a folder; a row whose receipt is missing is left out."""
+    lines = ["| work | fastai | ours | times as fast | clock |", "|---|---|---|---|---|"]
+    receipts = {
+        name: read_receipt(folder / f"{name}.json") for _, name, _ in ROWS if (folder / f"{name}.json").exists()
+    }
+    for work, name, way in ROWS:
+        if name in receipts:
+            lines.append(_row(work, receipts[name]["results"], way))
+    machines = {receipt["hardware"]["processor"] for receipt in receipts.values()}
+    machines |= {card for receipt in receipts.values() for card in receipt["hardware"]["gpu"] or ()}
+    versions = ", ".join(sorted({receipt["libraries"]["fastai"] for receipt in receipts.values()}))
+    where = f"Medians; fastai {versions} and ulmfit_lib in turn, in one run, on {', '.join(sorted(machines))}."
+    return "\n".join([*lines, "", where, *_loads(folder)])
+
+
+def _row(work: str, results: dict[str, Any], way: str | None) -> str:
+    unit = results["unit"]
+    speeds, ratio = results[f"{unit}_per_second"], results["ratio"]
+    ours = speeds[way or "ulmfit_lib"]
+    clock = "processor" if results["judged_by"] == "cpu_seconds" else "wall"
+    ratio = ratio if way is None else ratio[way]
+    return f"| {work} | {speeds['fastai']:,} {unit}/s | {ours:,} {unit}/s | {ratio:g} | {clock} |"
+
+
+def _loads(folder: Path) -> list[str]:
+    """Return a sentence on imports and one on memory, where there are receipts of them."""
+    lines = []
+    if (folder / "speed_start.json").exists():
+        start = read_receipt(folder / "speed_start.json")["results"]
+        lines.append(
+            f"`import ulmfit_lib` takes {start['import_ulmfit_lib_cpu_seconds']:.3f} s, the stages that need no torch "
+            f"{start['pure_stages_more_cpu_seconds']:.3f} s more."
+        )
+    if (folder / "memory_imdb.json").exists():
+        memory = read_receipt(folder / "memory_imdb.json")["results"]
+        lines.append(
+            f"Reading, splitting and numbering {memory['texts']:,} reviews holds {memory['peak_gb']} GB at most."
+        )
+    return [" ".join(lines)] if lines else []
+
+
+def with_table(readme: str, text: str) -> str:
+    """Return the README with the table between its markers.
+
+    Raises:
+        ValueError: the markers are not there, each once.
+    """
+    if readme.count(BEGIN) != 1 or readme.count(END) != 1:
+        raise ValueError(f"The README must hold {BEGIN} and {END}, each once.")
+    before, rest = readme.split(BEGIN)
+    return f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}"
+
+
+def main() -> int:
+    """Write the table."""
+    path = ROOT / "README.md"
+    write_atomically(path, with_table(path.read_text(encoding="utf-8"), table(ROOT / "results")))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
