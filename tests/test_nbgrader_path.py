@@ -5,6 +5,7 @@
 
 import copy
 import csv
+import re
 import shutil
 
 import nbformat
@@ -53,7 +54,7 @@ def test_the_release_holds_no_answer_and_no_hidden_test(root):
         released = (root / "exercises" / slug / f"{slug}.ipynb").read_text(encoding="utf-8")
         assert "SOLUTION" not in released
         assert "HIDDEN" not in released
-        assert "seed=" not in released
+        assert not re.search(r"checks\.\w+\(\w+, seed=", released)
         solved = cells_by_id(nbformat.read(root / "solutions" / slug / f"{slug}.ipynb", as_version=4))
         stubs = cells_by_id(nbformat.reads(released, as_version=4))
         for exercise in problem_set(slug).exercises:
@@ -189,6 +190,24 @@ def test_an_empty_submission_gets_nothing(graded):
 def test_what_is_wrong_costs_its_own_points_only(graded, student, loses):
     marks, _ = graded
     assert lost(marks[student]) == loses
+
+
+def test_a_submission_that_cannot_be_marked_fails_in_nbgrader_too_and_the_others_go_on(graded):
+    """Its row is there and has no mark; what nbgrader's own CSV makes 0, ours leaves empty."""
+    marks, course = graded
+    folder = course / "submissions" / "broken" / SLUG
+    folder.mkdir(parents=True)
+    (folder / f"{SLUG}.ipynb").write_text('{"cells": []}')
+    with nbgrader_api(course) as api, pytest.raises(GradingError, match="the notebook is empty"):
+        succeed(api.autograde(SLUG, "broken"), "to grade broken")
+    shutil.rmtree(folder.parent)
+    with nbgrader_api(course) as api:
+        with api.gradebook as gradebook:
+            grades = gradebook.find_submission_notebook(SLUG, SLUG, "broken").grades
+            assert all(grade.auto_score is None for grade in grades)
+            gradebook.remove_student("broken")
+        succeed(api.autograde(SLUG, "perfect", force=True), "to grade perfect again")
+    assert lost(marks["perfect"]) == {}
 
 
 def test_cells_deleted_copied_or_renamed_cost_nothing(graded):
