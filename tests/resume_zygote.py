@@ -101,6 +101,9 @@ def work(job):
     instrument(job.get("hold"), job.get("after", 0))
     kept = Checkpoints(Path(job["file"]), every_steps=3, resume=True)
     result = CASES[job["case"]](kept if job["keep"] else None, **LARGER)
+    if job.get("linger"):  # who is to be killed does not slip away
+        tell("finished")
+        signal.pause()
     Path(job["out"]).write_text(json.dumps(digest(result)))
 
 

@@ -99,6 +99,30 @@ def test_what_a_killed_process_had_filled_is_deleted_and_what_a_living_one_fills
     assert list(tmp_path.iterdir()) == [folder]
 
 
+def test_what_a_killed_process_had_written_of_a_file_is_deleted_and_what_a_living_one_writes_is_not(tmp_path):
+    path, left = tmp_path / "a.checkpoint", tmp_path / ".a.checkpoint.0a1b2c3d.partial"
+    left.touch()
+    os.utime(left, (0, 0))
+    with files.write_beside(path, b"mine") as beside:
+        os.utime(beside, (0, 0))
+        assert not left.exists()
+        files.write_atomically(path, b"another's")
+        assert beside.read_bytes() == b"mine"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_without_locks_only_what_is_a_day_old_is_taken_for_left_behind(tmp_path, monkeypatch):
+    """As on Windows, which has no lock that ends with its process."""
+    monkeypatch.setattr(files, "fcntl", None)
+    old, young = (tmp_path / f".run.{name}.partial" for name in ("0a1b2c3d", "4e5f6a7b"))
+    for folder, age in ((old, 25 * 3600), (young, 3600)):
+        folder.mkdir()
+        os.utime(folder, (time.time() - age, time.time() - age))
+    with files.folder_written_atomically(tmp_path / "run") as beside:
+        (beside / "a.txt").write_text("a")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [young.name, "run"]
+
+
 _WRITE_FOREVER = """
 import sys
 from pathlib import Path

@@ -105,7 +105,7 @@ def test_killed_twenty_times_it_ends_in_the_same_bits(zygote, tmp_path, case):
     kept, killed, held = (0, 0, 0, 0), [], []
     for number, (target, wanted, delay) in enumerate(moments(places, 20, seed=7)):
         child = zygote.begin(
-            case=case, file=str(file), out=str(out), keep=True, hold=wanted, after=0 if number % 2 else 1
+            case=case, file=str(file), out=str(out), keep=True, hold=wanted, after=0 if number % 2 else 1, linger=True
         )
         first, kept_before = None, kept
         for line in zygote.told:
@@ -115,9 +115,9 @@ def test_killed_twenty_times_it_ends_in_the_same_bits(zygote, tmp_path, case):
                 first = first or place(words)
             if kind == "kept":
                 kept = max(kept, place(words))
-            if kind == "held" or (wanted is None and kind == "batch" and place(words) >= target):
+            if kind in ("held", "finished") or (wanted is None and kind == "batch" and place(words) >= target):
                 break
-        assert first >= kept_before, "steps before the last checkpoint were made again"
+        assert first is None or first >= kept_before, "steps before the last checkpoint were made again"
         held += [words] if kind == "held" else []
         time.sleep(delay if kind == "batch" else 0)
         os.kill(child, 9)
@@ -135,8 +135,6 @@ def test_killed_twenty_times_it_ends_in_the_same_bits(zygote, tmp_path, case):
     assert parts == {0, 1}, "no kill in the training, or none in the validation"
     assert sorted({" ".join(words) for words in held}) == sorted(HOLDS)
 
-    lines = [path.name for path in tmp_path.iterdir() if path.name.endswith(".partial")]
-    assert len(lines) <= 20  # what was half written; the next checkpoint but one deletes it
     zygote.begin(case=case, file=str(file), out=str(out), keep=True)
     assert zygote.end() == 0
     assert json.loads(out.read_text()) == json.loads(whole.read_text())
