@@ -130,9 +130,9 @@ def main() -> int:
     for precision in ("fp32", "bf16"):
         learners[precision] = our_learner(size, stream, device, precision)
     if device == "cuda":
-        learners["bf16 plain loss"] = our_learner(size, stream, device, "bf16", "plain")
-        if hasattr(torch.nn.functional, "linear_cross_entropy"):
-            learners["bf16 fused loss"] = our_learner(size, stream, device, "bf16", "fused")
+        has_fused = hasattr(torch.nn.functional, "linear_cross_entropy")
+        for method in ("plain", "compiled", *(["fused"] if has_fused else [])):
+            learners[f"bf16 {method} loss"] = our_learner(size, stream, device, "bf16", method)
     assert isinstance(learners["fp32"].loss_func, LanguageModelLoss)
     works = {name: work_of(learn, device, ours=name != "fastai") for name, learn in learners.items()}
     for work in works.values():

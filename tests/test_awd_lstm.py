@@ -1,6 +1,8 @@
 """The AWD-LSTM: worked by hand, as properties, and side by side with PyTorch's and fastai's."""
 
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -350,3 +352,13 @@ def test_config_refuses_what_makes_no_sense():
 def test_layer_sizes_go_back_to_the_embedding():
     assert AWDConfig(20, **SIZES).layer_sizes == [(6, 10), (10, 10), (10, 6)]
     assert AWDConfig(20, emb_sz=6, n_hid=10, n_layers=1).layer_sizes == [(6, 6)]
+
+
+def test_making_a_model_loads_no_symbolic_mathematics():
+    """It would take seconds at every start, and comes with PyTorch's own way of not drawing first weights."""
+    code = (
+        "import sys; from ulmfit_lib.awd_lstm import LanguageModel, lm_config; "
+        "LanguageModel(lm_config(20, emb_sz=4, n_hid=6)); print('sympy' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

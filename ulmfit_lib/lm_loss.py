@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ulmfit_lib.errors import ConfigError
 
-METHODS = ("chunked", "plain", "fused")
+METHODS = ("chunked", "plain", "compiled", "fused")
 
 # A chunk's logits should stay in a processor's cache, but a matrix product of few rows is slow; a GPU would rather have
 # few and large chunks.
@@ -83,6 +83,10 @@ def tokens_a_chunk(vocab_sz: int, device_type: str) -> int:
     return max(_FEWEST_TOKENS, _LOGITS_A_CHUNK.get(device_type, _LOGITS_A_CHUNK["cuda"]) // vocab_sz)
 
 
+def _plain_loss(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor) -> Tensor:
+    return F.cross_entropy(F.linear(hidden, weight, bias).float(), targets)
+
+
 class LanguageModelLoss:
     """The mean cross-entropy of a batch, from the encoder's output, and the share of words guessed right.
 
@@ -91,7 +95,8 @@ class LanguageModelLoss:
 
     Args:
         decoder: the layer that makes logits of outputs.
-        method: "chunked", the way described above; "plain", all logits at once; or "fused", PyTorch's own
+        method: "chunked", the way described above; "plain", all logits at once; "compiled", the same with the passes
+            over the logits joined by `torch.compile` (for a GPU with much memory); or "fused", PyTorch's own
             `F.linear_cross_entropy`, where this version of PyTorch has it.
 
     Raises:
@@ -104,6 +109,7 @@ class LanguageModelLoss:
         if method == "fused" and not hasattr(F, "linear_cross_entropy"):
             raise ConfigError(f"PyTorch {torch.__version__} has no fused loss.", fix="Use the method 'chunked'.")
         self.decoder, self.method = decoder, method
+        self.all_at_once = torch.compile(_plain_loss) if method == "compiled" else _plain_loss
         self.n_correct = torch.zeros((), dtype=torch.int64)
 
     def __call__(self, dropped: Tensor, targets: Tensor) -> Tensor:
@@ -113,8 +119,8 @@ class LanguageModelLoss:
             loss, self.n_correct = self.score(hidden, targets)
             return loss
         weight, bias = self.decoder.weight, self.decoder.bias
-        if self.method == "plain":
-            return F.cross_entropy(F.linear(hidden, weight, bias).float(), targets)
+        if self.method in ("plain", "compiled"):
+            return self.all_at_once(hidden, weight, bias, targets)
         if self.method == "fused":
             return F.linear_cross_entropy(hidden, weight, targets, linear_bias=bias).float()
         if bias is None:
