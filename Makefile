@@ -38,6 +38,7 @@ $(READY): constraints.txt pyproject.toml
 	@echo "Installing the pinned packages into .venv (once; some minutes) ..."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[course,test]'
 	$(BIN)/python -m pip uninstall --quiet --yes rfc3987-syntax
+	$(BIN)/python -m ulmfit_lib.authoring.npm
 	@touch $@
 
 .PHONY: book
@@ -96,6 +97,13 @@ format: $(READY) ## format and lint the code
 .PHONY: test-slow
 test-slow: $(READY) ## run the tests that take minutes (set ULMFIT_DATA for the data sets)
 	$(PYTEST) -m slow
+
+.PHONY: bench
+bench: $(READY) ## measure the speed beside fastai's, some ten minutes, and write the table into the README
+	for script in tokenization lm_batches lm_step "lm_step --threads 2" classifier_speed start_and_memory; do \
+		set -- $$script; name=$$1; shift; $(BIN)/python benchmarks/$$name.py "$$@" || exit 1; \
+	done
+	$(BIN)/python benchmarks/table.py
 
 .PHONY: clean
 clean: ## remove what was built (not .venv, not work/, not the marks in runs/grading/)
