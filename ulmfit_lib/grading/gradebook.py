@@ -86,20 +86,23 @@ def store(
     times = {} if handed_in is None else {"timestamp": handed_in}
     submitted = gradebook.update_or_create_submission(slug, student, **times)
     notebook = gradebook.find_submission_notebook(slug, slug, student)
+    # Read in one go; otherwise each grade and comment asks the database for its cell.
+    source = gradebook.find_notebook(slug, slug)
+    names = {cell.id: cell.name for cell in [*source.grade_cells, *source.solution_cells, *source.task_cells]}
     points = {f"test_{one.name}": one.points for one in outcome.functions}
     failed = outcome.status == FAILED
     for grade in notebook.grades:
         if failed:
             grade.auto_score, grade.needs_manual_grade = None, True
-        elif grade.name in points:
-            grade.auto_score = points[grade.name]
+        elif (name := names[grade.cell_id]) in points:
+            grade.auto_score = points[name]
             grade.needs_manual_grade = grade.manual_score is not None
         else:  # a written answer: a person reads it, unless there is nothing to read
-            empty = submission is None or unanswered(submission, release, grade.name)
+            empty = submission is None or unanswered(submission, release, name)
             grade.auto_score = 0.0 if empty else None
             grade.needs_manual_grade = grade.manual_score is not None or not empty
     for comment in notebook.comments:
-        empty = submission is not None and unanswered(submission, release, comment.name)
+        empty = submission is not None and unanswered(submission, release, names[comment.cell_id])
         comment.auto_comment = "No response." if empty else None
     gradebook.db.flush()
     notebook.late_submission_penalty = _penalty(submitted, notebook.score, late)
