@@ -104,6 +104,7 @@ _EXERCISES = (
             (*_ONE_UNIT, array(0.5, 1, -1, 0), array(0, 0.5, 0, 1)),
             draw.cell(Random(4)),
             draw.cell(Random(9)),
+            draw.cell_of(Random(1), 1, 2, 5),
         ],
         inputs=draw.cell,
         hints=(

@@ -30,8 +30,11 @@ def zeros(*shape: int) -> np.ndarray:
 
 
 def cell(rng: Random) -> Args:
+    return cell_of(rng, rng.randint(1, 2), rng.randint(1, 2), rng.randint(1, 2))
+
+
+def cell_of(rng: Random, bs: int, n_in: int, n_out: int) -> Args:
     """In more than half: a first step, from zeros, with the same weights for each gate."""
-    bs, n_in, n_out = rng.randint(1, 2), rng.randint(1, 2), rng.randint(1, 2)
     x = numbers(rng, bs, n_in)
     if rng.randint(0, 9) < 6:
         w_ih, w_hh = np.tile(numbers(rng, n_out, n_in), (4, 1)), np.tile(numbers(rng, n_out, n_out), (4, 1))

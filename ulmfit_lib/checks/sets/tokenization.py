@@ -261,6 +261,7 @@ _EXERCISES = (
             (" Mc ", True, False),
             ("", True, True),
             ("\nmc\n", False, True),
+            ("mc",),
         ],
         inputs=_with_marks,
         hints=(
