@@ -73,6 +73,11 @@ ALIASED = {
     "    return getattr(torch, 'lstm' + '_cell')(x, (h, c), w_ih, w_hh, b_ih, b_hh)",
     "dropout_mask": "def dropout_mask(like, size, p):\n"
     "    return getattr(torch.nn, 'Drop' + 'out')(p)(torch.ones(size, dtype=like.dtype))",
+    "rnn_dropout": "def rnn_dropout(x, p, training):\n"
+    "    drop = getattr(torch.nn.functional, 'drop' + 'out1d')\n"
+    "    return drop(x.transpose(1, 2), p, training).transpose(1, 2)",
+    "tied_logits": "def tied_logits(output, weight, bias):\n"
+    "    return getattr(torch.nn.functional, 'lin' + 'ear')(output, weight, bias)",
     "batch_norm": "def batch_norm(x, norm, training):\n"
     "    return getattr(torch.nn.functional, 'batch' + '_norm')(x, norm['mean'].clone(), norm['var'].clone(), "
     "norm['weight'], norm['bias'], training)",
@@ -84,7 +89,13 @@ def test_a_call_that_is_the_answer_itself_is_refused_by_name(boxes, tmp_path, na
     slug = EXERCISE_NAMES[name]
     notebook = notebook_of("exercises", slug)
     cell = next(cell for cell in notebook["cells"] if cell["id"] == name)
-    shown = {"lstm_cell": "torch.nn.LSTMCell", "dropout_mask": "torch.nn.Dropout", "batch_norm": "torch.nn.BatchNorm1d"}
+    shown = {
+        "lstm_cell": "torch.nn.LSTMCell",
+        "dropout_mask": "torch.nn.Dropout",
+        "rnn_dropout": "torch.nn.Dropout1d",
+        "tied_logits": "torch.nn.Linear",
+        "batch_norm": "torch.nn.BatchNorm1d",
+    }
     for source in (ALIASED[name], f"def {name}(*args):\n    return {shown[name]}(*args)"):
         cell["source"] = f"import torch\n{source}"
         mark = next(one for one in given(slug, notebook, boxes, tmp_path).functions if one.name == name)

@@ -10,11 +10,36 @@ import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any
 
-#: Exercise -> dotted names that do the whole of it.
+_LSTM = ("torch.nn.LSTMCell", "torch.nn.LSTM", "torch.lstm_cell", "torch._VF.lstm_cell", "torch.lstm")
+_DROPOUT = (
+    "torch.nn.Dropout",
+    "torch.nn.Dropout1d",
+    "torch.nn.Dropout2d",
+    "torch.nn.Dropout3d",
+    "torch.nn.AlphaDropout",
+    "torch.nn.FeatureAlphaDropout",
+    "torch.nn.functional.dropout",
+    "torch.nn.functional.dropout1d",
+    "torch.nn.functional.dropout2d",
+    "torch.nn.functional.dropout3d",
+    "torch.nn.functional.alpha_dropout",
+    "torch.nn.functional.feature_alpha_dropout",
+    "torch.dropout",
+    "torch.dropout_",
+    "torch.feature_dropout",
+    "torch.feature_dropout_",
+    "torch.native_dropout",
+)
+
+#: Exercise -> dotted names that do the whole of it, or the part of it that is to be learned.
 FORBIDDEN: dict[str, tuple[str, ...]] = {
-    "lstm_cell": ("torch.nn.LSTMCell", "torch.nn.LSTM", "torch.lstm_cell", "torch.lstm"),
+    "lstm_cell": _LSTM,
+    "dropout_mask": _DROPOUT,
+    "rnn_dropout": _DROPOUT,
+    "embedding_dropout": _DROPOUT,
+    "weight_dropout": (*_DROPOUT, *_LSTM),
+    "tied_logits": ("torch.nn.Linear", "torch.nn.functional.linear"),
     "classifier_head": ("torch.nn.BatchNorm1d", "torch.nn.functional.batch_norm", "torch.batch_norm"),
-    "dropout_mask": ("torch.nn.Dropout", "torch.nn.functional.dropout", "torch.dropout", "torch.native_dropout"),
     "one_cycle": ("torch.optim.lr_scheduler.OneCycleLR",),
     "batch_norm": ("torch.nn.BatchNorm1d", "torch.nn.functional.batch_norm", "torch.native_batch_norm"),
 }
@@ -29,6 +54,11 @@ def refusal(name: str) -> str:
     return f"{name} does the whole of this exercise. Compare yours with it, but write yours: that is the fun."
 
 
+def _lasts(exercise: str) -> dict[str, str]:
+    """Return last part -> whole name; of two names that end alike, the first in the list."""
+    return {name.rpartition(".")[2]: name for name in reversed(FORBIDDEN.get(exercise, ()))}
+
+
 def named_in(tree: ast.AST, exercise: str) -> str:
     """Return the forbidden name that a student's code speaks of, or nothing.
 
@@ -37,7 +67,7 @@ def named_in(tree: ast.AST, exercise: str) -> str:
     >>> named_in(ast.parse("def lstm_cell(x): return x"), "lstm_cell")
     ''
     """
-    lasts = {name.rpartition(".")[2]: name for name in reversed(FORBIDDEN.get(exercise, ()))}
+    lasts = _lasts(exercise)
     for node in ast.walk(tree) if lasts else ():
         found = ""
         if isinstance(node, ast.Attribute):
@@ -71,7 +101,7 @@ def watched(exercise: str) -> Iterator[None]:
         return
     from torch.overrides import TorchFunctionMode
 
-    lasts = {name.rpartition(".")[2]: name for name in FORBIDDEN[exercise]}
+    lasts = _lasts(exercise)
 
     class Watch(TorchFunctionMode):
         def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
