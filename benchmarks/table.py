@@ -33,7 +33,7 @@ ROWS = (
 
 def table(folder: Path) -> str:
     """Return the table of the receipts in a folder; a row whose receipt is missing is left out."""
-    lines = ["| work | fastai | ours | times as fast | clock |", "|---|---|---|---|---|"]
+    lines = ["| work | fastai | ours | times as fast | clock | turns |", "|---|---|---|---|---|---|"]
     receipts = {
         name: read_receipt(folder / f"{name}.json") for _, name, _ in ROWS if (folder / f"{name}.json").exists()
     }
@@ -53,7 +53,8 @@ def _row(work: str, results: dict[str, Any], way: str | None) -> str:
     ours = speeds[way or "ulmfit_lib"]
     clock = "processor" if results["judged_by"] == "cpu_seconds" else "wall"
     ratio = ratio if way is None else ratio[way]
-    return f"| {work} | {speeds['fastai']:,} {unit}/s | {ours:,} {unit}/s | {ratio:g} | {clock} |"
+    turns = len(results[results["judged_by"]]["fastai"])
+    return f"| {work} | {speeds['fastai']:,} {unit}/s | {ours:,} {unit}/s | {ratio:g} | {clock} | {turns} |"
 
 
 def _loads(folder: Path) -> list[str]:
@@ -62,8 +63,8 @@ def _loads(folder: Path) -> list[str]:
     if (folder / "speed_start.json").exists():
         start = read_receipt(folder / "speed_start.json")["results"]
         lines.append(
-            f"`import ulmfit_lib` takes {start['import_ulmfit_lib_cpu_seconds']:.3f} s, the stages that need no torch "
-            f"{start['pure_stages_more_cpu_seconds']:.3f} s more."
+            f"`import ulmfit_lib` takes {start['import_ulmfit_lib_cpu_seconds'] * 1000:.1f} ms, the stages that need no "
+            f"torch {start['pure_stages_more_cpu_seconds'] * 1000:.1f} ms more."
         )
     if (folder / "memory_imdb.json").exists():
         memory = read_receipt(folder / "memory_imdb.json")["results"]
