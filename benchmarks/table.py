@@ -63,8 +63,8 @@ def _loads(folder: Path) -> list[str]:
     if (folder / "speed_start.json").exists():
         start = read_receipt(folder / "speed_start.json")["results"]
         lines.append(
-            f"`import ulmfit_lib` takes {start['import_ulmfit_lib_cpu_seconds'] * 1000:.1f} ms, the stages that need no "
-            f"torch {start['pure_stages_more_cpu_seconds'] * 1000:.1f} ms more."
+            f"`import ulmfit_lib` takes {start['import_ulmfit_lib_cpu_seconds'] * 1000:.1f} ms, the stages that need "
+            f"no torch {start['pure_stages_more_cpu_seconds'] * 1000:.1f} ms more."
         )
     if (folder / "memory_imdb.json").exists():
         memory = read_receipt(folder / "memory_imdb.json")["results"]
