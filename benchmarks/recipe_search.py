@@ -27,44 +27,56 @@ from ulmfit_lib.recipe import BOOK_LRS, Recipe, load_recipe
 
 HELD_OUT = 1 / 3
 N_LABELS, SEEDS = (100, 500), (0, 1, 2)
-_ONE_BY_ONE = {"classifier_freeze_to": (-1, -2, -3, 0), "classifier_scale": 1.0}
+_ONE_BY_ONE = {"classifier_freeze_to": (-1, -2, -3, 0), "classifier_scale": 1.0, "classifier_factor": 2.6}
 _AT_ONCE = {"classifier_freeze_to": (0,), "classifier_scale": 1.0, "classifier_epochs": (5,)}
+_BOOK = {**_ONE_BY_ONE, "classifier_lrs": BOOK_LRS, "classifier_epochs": (1, 1, 1, 2)}
+_HIGHER = {**_ONE_BY_ONE, "classifier_lrs": (3e-2, 2e-2, 1e-2, 1e-2), "classifier_epochs": (1, 1, 1, 3)}
+_HEAD_THEN_ALL = {"classifier_freeze_to": (-1, 0), "classifier_scale": 1.0, "classifier_epochs": (1, 5)}
+_ONE_RATE = {
+    **_HEAD_THEN_ALL,
+    "classifier_lrs": (1e-2, 5e-3),
+    "classifier_least_steps": 80,
+    "classifier_factor": 1.0,
+}
 #: Name -> what it changes in the recipe to begin with.
 CANDIDATES = {
-    "book": {**_ONE_BY_ONE, "classifier_lrs": BOOK_LRS, "classifier_epochs": (1, 1, 1, 2)},
-    "book, 40 steps a stage": {
-        **_ONE_BY_ONE,
-        "classifier_lrs": BOOK_LRS,
-        "classifier_epochs": (1, 1, 1, 2),
-        "classifier_least_steps": 40,
-    },
-    "higher rates": {**_ONE_BY_ONE, "classifier_lrs": (3e-2, 2e-2, 1e-2, 1e-2), "classifier_epochs": (1, 1, 1, 3)},
-    "higher rates, 40 steps a stage": {
-        **_ONE_BY_ONE,
-        "classifier_lrs": (3e-2, 2e-2, 1e-2, 1e-2),
-        "classifier_epochs": (1, 1, 1, 3),
-        "classifier_least_steps": 40,
-    },
-    "higher rates, 80 steps a stage": {
-        **_ONE_BY_ONE,
-        "classifier_lrs": (3e-2, 2e-2, 1e-2, 1e-2),
-        "classifier_epochs": (1, 1, 1, 3),
-        "classifier_least_steps": 80,
-    },
-    "head, then all": {
-        "classifier_freeze_to": (-1, 0),
-        "classifier_scale": 1.0,
-        "classifier_lrs": (2e-2, 5e-3),
-        "classifier_epochs": (1, 5),
-        "classifier_least_steps": 60,
-    },
-    "all at once": {**_AT_ONCE, "classifier_lrs": (5e-3,), "classifier_least_steps": 160},
     "all at once, one rate": {
         **_AT_ONCE,
         "classifier_lrs": (5e-3,),
         "classifier_least_steps": 160,
         "classifier_factor": 1.0,
     },
+    "head, then all, one rate": _ONE_RATE,
+    "head, then all, one rate, half the dropout": {**_ONE_RATE, "classifier_drop_mult": 0.25},
+    "head, then all, one rate, ten epochs": {**_ONE_RATE, "classifier_epochs": (1, 10)},
+    "head, then all, one rate, twice the rate": {**_ONE_RATE, "classifier_lrs": (2e-2, 1e-2)},
+    "head, then all, one rate, half the dropout, twice the rate": {
+        **_ONE_RATE,
+        "classifier_drop_mult": 0.25,
+        "classifier_lrs": (2e-2, 1e-2),
+    },
+    "head, then all, one rate, half the dropout, ten epochs": {
+        **_ONE_RATE,
+        "classifier_drop_mult": 0.25,
+        "classifier_epochs": (1, 10),
+    },
+    "head, then all, half the dropout": {
+        **_ONE_RATE,
+        "classifier_drop_mult": 0.25,
+        "classifier_lrs": (2e-2, 2e-2),
+        "classifier_factor": 2.6,
+    },
+    "head, then all, one rate, little decay": {**_ONE_RATE, "classifier_wd": 0.01},
+    "all at once": {
+        **_AT_ONCE,
+        "classifier_lrs": (1e-2,),
+        "classifier_least_steps": 160,
+        "classifier_factor": 2.6,
+    },
+    "higher rates, 40 steps a stage": {**_HIGHER, "classifier_least_steps": 40},
+    "book": {**_BOOK, "classifier_least_steps": 0},
+    "book, 40 steps a stage": {**_BOOK, "classifier_least_steps": 40},
+    "higher rates, 80 steps a stage": {**_HIGHER, "classifier_least_steps": 80},
 }
 
 
@@ -83,6 +95,7 @@ def main() -> int:
     """Run the command line above; 1 if time ran out before all was done."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=1e9)
+    parser.add_argument("--seeds", type=int, default=len(SEEDS))
     parser.add_argument("--precision", default="fp32")
     parser.add_argument("--work", type=Path, default=ROOT / "runs" / "recipe_search")
     parser.add_argument("--only", nargs="*", default=list(CANDIDATES), help="candidates to run")
@@ -99,7 +112,7 @@ def main() -> int:
         recipe = replace(base, **CANDIDATES[name])
         for variant in ("forward", "scratch"):
             for n in N_LABELS:
-                for seed in SEEDS:
+                for seed in SEEDS[: options.seeds]:
                     file = options.work / f"{variant} {name} {n} {seed}.json"
                     if file.exists() or (variant == "scratch" and not name.startswith("all at once, one")):
                         continue

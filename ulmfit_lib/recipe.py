@@ -176,6 +176,25 @@ def load_recipe(name: str | Path, **changes: Any) -> Recipe:
         raise ConfigError(error.what, where=error.where or str(path), fix=error.fix) from error
 
 
+def usual_recipe(wanted: Mapping[str, Any]) -> Recipe:
+    """Return the recipe for small corpora: from the models that come with the project, or from random weights.
+
+    These models read English words and have sizes of their own; whoever wants another language, subwords, other sizes
+    or other weights begins from random ones, and with rates that suit these.
+
+    Args:
+        wanted: the entries that will be changed in it.
+
+    >>> usual_recipe({"lm_epochs": 9}).pretrained, usual_recipe({"lang": "de"}).pretrained
+    ('small', 'none')
+    """
+    suits = {"lang": "en", "tokenizer": "words", "pretrained": "small"}
+    sizes = ("emb_sz", "n_hid", "n_layers")
+    if any(wanted.get(key, value) != value for key, value in suits.items()) or any(name in wanted for name in sizes):
+        return Recipe()
+    return load_recipe("small")
+
+
 def check_entries(entries: Mapping[str, Any], path: Path | None) -> dict[str, Any]:
     """Return entries of a TOML file as a recipe wants them.
 

@@ -60,19 +60,17 @@ def read_config(context: typer.Context, path: Path | None) -> Path | None:
 
 
 def chosen_recipe(context: typer.Context, name: str | None, changes: dict[str, Any]) -> "Recipe":
-    """Return the recipe of this name (the one for small corpora by default), with the entries of the file that
-    `--config` names, and then those of `changes` that are not None.
+    """Return the recipe of this name (the one for small corpora by default, see `usual_recipe`), with the entries of
+    the file that `--config` names, and then those of `changes` that are not None.
 
     Raises:
         ConfigError: there is no such recipe, or an entry makes no sense.
     """
-    from ulmfit_lib.recipe import Recipe, check_entries, load_recipe
+    from ulmfit_lib.recipe import check_entries, load_recipe, usual_recipe
 
     entries, path = context.meta.get(_RECIPE, ({}, None))
-    recipe = Recipe() if name is None else load_recipe(name)
-    return replace(
-        recipe, **check_entries(entries, path), **{key: value for key, value in changes.items() if value is not None}
-    )
+    wanted = check_entries(entries, path) | {key: value for key, value in changes.items() if value is not None}
+    return replace(usual_recipe(wanted) if name is None else load_recipe(name), **wanted)
 
 
 Config = Annotated[
