@@ -202,8 +202,8 @@ def test_a_run_says_what_it_did_and_where_it_lies(write, tmp_path, capsys, monke
         assert words in shown
     for name in ("classifier-forward/", "classifier-forward.png", "language_model-forward/", "predictions.csv"):
         assert f"runs/films/{name}" in out
-    assert sum("language model, forward: epoch" in line for line in err) == 1
-    assert sum("classifier, forward: epoch" in line for line in err) == 4
+    assert sum("language model, forward: epoch" in line for line in err) == 2  # one frozen, one of all
+    assert sum("classifier, forward: epoch" in line for line in err) == 2  # the head, then all
     receipt = json.loads((tmp_path / "runs" / "films" / "run.json").read_text())
     assert receipt["command"] == "ulmfit run --texts films.csv --seed 0 --direction forward --lm-epochs 1 --epochs 1"
 

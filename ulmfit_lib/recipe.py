@@ -122,8 +122,8 @@ class Recipe:
         return FineTuningPlan(phases=tuple(phases), wd=self.lm_wd, clip=self.lm_clip)
 
     def with_last_epochs(self, epochs: int) -> "Recipe":
-        """Return the recipe with so many epochs in the last stage of the classifier."""
-        return replace(self, classifier_epochs=(*self.classifier_epochs[:-1], epochs))
+        """Return the recipe with so many epochs in the last stage of the classifier, and no least number of steps."""
+        return replace(self, classifier_epochs=(*self.classifier_epochs[:-1], epochs), classifier_least_steps=0)
 
     @property
     def n_lm_epochs(self) -> int:
