@@ -7,7 +7,7 @@ from ulmfit_lib.data import read_texts
 from ulmfit_lib.errors import ConfigError
 from ulmfit_lib.files import sha256_of
 from ulmfit_lib.packing import Packer
-from ulmfit_lib.tokenizer import Tokenizer
+from ulmfit_lib.tokenizer import stream_tokens
 from ulmfit_lib.vocab import Vocab
 
 Progress = Callable[[str, int], None]  # called with a file's name and its number of texts when it is done
@@ -38,12 +38,12 @@ def pack_files(
     """
     if not any(parts.values()):
         raise ConfigError("No file of texts was given.")
-    packer, tokenizer, origin = Packer(name, vocab), Tokenizer(), {}
+    packer, origin = Packer(name, vocab), {}
     for part, files in parts.items():
         for file in map(Path, files):
             texts = read_texts(file, needs_labels=False)
-            for text in texts.texts:
-                packer.add(part, tokenizer(text))
+            for tokens in stream_tokens(texts.texts):
+                packer.add(part, tokens)
             origin[file.name] = sha256_of(file) if file.is_file() else texts.sha256
             if progress is not None:
                 progress(file.name, len(texts))
@@ -74,9 +74,9 @@ def pack_labelled(
         DataError: as `read_texts`.
     """
     texts = read_texts(path)
-    packer, tokenizer = Packer(name or texts.name, vocab), Tokenizer()
-    for text, label, split in zip(texts.texts, texts.labels, texts.splits, strict=True):
-        packer.add(split, tokenizer(text), label)
+    packer = Packer(name or texts.name, vocab)
+    for tokens, label, split in zip(stream_tokens(texts.texts), texts.labels, texts.splits, strict=True):
+        packer.add(split, tokens, label)
     if progress is not None:
         progress(texts.name, len(texts))
     count = [split for split in ("train", "valid", "unsup", "test") if split in texts.splits]
