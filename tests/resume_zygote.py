@@ -16,7 +16,7 @@ from resume_cases import CASES, LARGER, digest
 from ulmfit_lib import checkpoint_files, checkpoints, files
 from ulmfit_lib.checkpoints import Checkpoints
 
-PIPE = int(sys.argv[1])
+PIPE = int(sys.argv[1]) if __name__ == "__main__" else -1  # imported where docstrings are looked for
 
 
 def tell(*words):

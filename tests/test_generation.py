@@ -61,7 +61,8 @@ def test_a_distribution_whatever_the_options(logits, temperature, top_k, min_p, 
     assert (found > 0).sum() <= top_k
     allowed = [i for i in range(len(logits)) if i not in forbid]
     best = max(allowed, key=lambda i: logits[i])
-    assert found[best] == found.max()  # no option changes what is most probable
+    # No option changes what is most probable; of two logits that are equal up to rounding either may be.
+    assert logits[found.argmax()] >= logits[best] - 1e-6
 
 
 def test_rows_of_a_batch_are_independent():
