@@ -58,7 +58,7 @@ def sandbox() -> None:
 PARTS = (
     ("nbval", 6, ("book/", "solutions/")),
     ("exercise proofs", 3, ("tests/test_graders.py",)),
-    ("attacks", 3, ("tests/test_attacks",)),
+    ("grading, attacks", 3, ("tests/test_attacks", "tests/test_grading", "tests/test_nbgrader_path")),
     ("kill and resume", 3, ("tests/test_resume",)),
     ("browser and site", 4, ("tests/test_browser", "tests/test_site")),
     ("rest", 3, ("",)),
