@@ -6,16 +6,20 @@ The processes share nothing but what is handed over; they end with the one that 
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing import connection, get_context
 from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
+from types import FrameType
 from typing import Any
 
 from ulmfit_lib.errors import TrainingError, UlmfitError
 
 Tell = Callable[..., None]
+_SECONDS_TO_END = 20
 
 
 def in_processes(work: Callable[..., Any], jobs: Sequence[tuple], tell: Tell, threads: int | None = None) -> list[Any]:
@@ -49,27 +53,36 @@ def in_processes(work: Callable[..., Any], jobs: Sequence[tuple], tell: Tell, th
                 here.send((work, job))
             except OSError as error:
                 raise _died() from error
-        while len(results) < len(jobs):
-            open_ends = [end for number, end in enumerate(ends) if number not in results]
-            for end in connection.wait(open_ends):
-                try:
-                    kind, value = end.recv()
-                except (EOFError, OSError) as error:
-                    raise _died() from error
-                if kind == "told":
-                    tell(*value)
-                elif kind == "done":
-                    results[ends.index(end)] = value
-                elif isinstance(value, UlmfitError):
-                    raise value
-                else:
-                    raise RuntimeError(value)
+        with _interrupts_noted() as interrupts:
+            while len(results) < len(jobs):
+                open_ends = [end for number, end in enumerate(ends) if number not in results]
+                for end in connection.wait(open_ends):
+                    kind, value = _received(end)
+                    if kind == "told":
+                        tell(*value)
+                    elif kind == "done":
+                        results[ends.index(end)] = value
+                    elif isinstance(value, UlmfitError):
+                        raise value
+                    else:
+                        raise RuntimeError(value)
+                if interrupts:
+                    raise KeyboardInterrupt
     finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.join()
+        _end(processes)
     return [results[number] for number in range(len(jobs))]
+
+
+def _end(processes: Sequence[BaseProcess]) -> None:
+    """Ask processes to end, which lets them write a checkpoint, and end those that do not in `_SECONDS_TO_END`."""
+    for process in processes:
+        process.terminate()
+    latest = time.monotonic() + _SECONDS_TO_END
+    for process in processes:
+        process.join(max(0, latest - time.monotonic()))
+        if process.is_alive():  # a signal can get lost in a library that catches every exception
+            process.kill()
+            process.join()
 
 
 def _context() -> BaseContext:
@@ -102,6 +115,33 @@ def _interrupts_ignored() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _interrupts_noted() -> Iterator[list[int]]:
+    """Give a list that is not empty after a Ctrl-C: the exception alone is lost where Python ignores exceptions."""
+    noted: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield noted
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        noted.append(number)
+        before(number, frame)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _received(end: connection.Connection) -> tuple[str, Any]:
+    try:
+        return end.recv()
+    except (EOFError, OSError) as error:
+        raise _died() from error
 
 
 def _died() -> TrainingError:
