@@ -222,7 +222,7 @@ def test_ctrl_c_is_one_line_and_exit_code_130_and_leaves_what_can_be_gone_on_wit
         if "epoch" in line:
             break
     os.killpg(child.pid, signal.SIGINT)  # a terminal sends it to every process of the command
-    _, err = child.communicate(timeout=120)
+    _, err = child.communicate(timeout=60)
     assert child.returncode == 130
     said = [line for line in err.splitlines() if "epoch" not in line]
     folder = "runs/films.unfinished"

@@ -17,6 +17,7 @@ import torch
 
 from ulmfit_lib.awd_lstm import LanguageModel, lm_config
 from ulmfit_lib.checkpoints import Checkpoints
+from ulmfit_lib.curves import thinned
 from ulmfit_lib.direction import check_direction
 from ulmfit_lib.errors import ArtifactError, ConfigError
 from ulmfit_lib.fine_tuning import FineTuningPlan, Score, evaluate_language_model, fine_tune_language_model
@@ -140,7 +141,7 @@ def pretrain(
         "tokens": n_tokens,
         "seconds": round(time.perf_counter() - began, 1),
         "valid_loss": result.valid_loss,
-        "losses": _thinned(result.history.losses),
+        "losses": [round(loss, 4) for loss in thinned(result.history.losses)],
     }
     stretches = [*stretches, stretch]
     scores = score_parts(result.model, corpus, direction, [part for part in corpus.parts if part != "train"])
@@ -182,10 +183,3 @@ def ship(artifact: Path, out: Path) -> Path:
     kept = ("kind", "direction", "sizes", "model", "tokenizer")
     config: dict[str, Any] = {name: found.config[name] for name in kept}
     return save_artifact(out, state, config, found.vocab, found.receipt)
-
-
-def _thinned(losses: list[float], most: int = 200) -> list[float]:
-    """Return the mean of each of up to `most` equal pieces of a long list: enough to draw it."""
-    step = max(1, -(-len(losses) // most))
-    pieces = [losses[start : start + step] for start in range(0, len(losses), step)]
-    return [round(sum(piece) / len(piece), 4) for piece in pieces]
