@@ -105,14 +105,16 @@ def test_a_model_has_a_card_as_soon_as_its_receipt_asks_for_one(folder):
     assert site_results.cards(folder) == []
     receipt = {
         "command": "ulmfit pretrain a|b",
-        "data": {"name": "articles", "rows": 3},
+        "data": {"name": "articles", "rows": 3, "sha256": "0123456789ab" + "f" * 52},
         "model_card": {"title": "Small, forward", "what": "A language model.", "limits": "It is small."},
-        "results": {"perplexity": 60.5},
+        "results": {"perplexity": 60.5, "parameters": 1883928},
     }
     (folder / "small.json").write_text(json.dumps(receipt), encoding="utf-8")
     (card,) = site_results.cards(folder)
     assert card.startswith("## Small, forward\n\n**What it is.** A language model.")
-    assert "| perplexity | 60.5 |" in card
+    results, made = card.split("```{dropdown}")
+    assert "| perplexity | 60.5 |\n| parameters | 1,883,928 |" in results
+    assert "| data, sha256 | 0123456789ab… |" in made  # a whole one makes a table wider than the page
     assert "| data, rows | 3 |" in card
     assert "a\\|b" in card
     assert "What it is for" not in card

@@ -28,6 +28,7 @@ _ASKED = re.compile(r"(?P<receipt>[\w-]+)\s+(?P<entry>[\w.-]+)(?::(?P<form>.*))?
 _NO_MODEL = "No trained model ships with this version of the course."
 _EXERCISE = re.compile(r"# (\w+): (\d+) points?, difficulty (\d), about (\d+) minutes")
 _FACTS = ("command", "commit", "seed", "data", "hardware", "libraries", "start", "end")
+_HASH = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{28,}\b")
 
 
 def stated(asked: str, folder: Path) -> str:
@@ -82,8 +83,14 @@ def flattened(entries: Any, name: str = "") -> Iterator[tuple[str, str]]:
         for number, value in enumerate(entries):
             yield from flattened(value, f"{name}, {number}")
     else:
-        shown = ", ".join(map(str, entries)) if isinstance(entries, list) else str(entries)
-        yield name, shown
+        yield name, ", ".join(map(_shown, entries if isinstance(entries, list) else [entries]))
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "–"
+    large = isinstance(value, int) and abs(value) >= 10_000
+    return f"{value:,}" if large else _HASH.sub(r"\1…", str(value))
 
 
 def cards(folder: Path) -> list[str]:
@@ -92,15 +99,20 @@ def cards(folder: Path) -> list[str]:
     for path in sorted(folder.glob("*.json")):
         receipt = read_receipt(path)
         if card := receipt.get("model_card"):
-            rows = [*flattened({key: receipt.get(key) for key in _FACTS}), *flattened(receipt.get("results", {}))]
-            table = "\n".join(f"| {name} | {_cell(value)} |" for name, value in rows)
+            facts = {key: receipt[key] for key in _FACTS if key in receipt}
             said = "\n\n".join(
                 f"**{name}** {card[key]}"
                 for key, name in (("what", "What it is."), ("use", "What it is for."), ("limits", "What it cannot do."))
                 if key in card
             )
-            found.append(f"## {card['title']}\n\n{said}\n\n| entry | value |\n|---|---|\n{table}\n")
+            rest = f"```{{dropdown}} How it was made and measured\n{_table(facts)}\n```"
+            found.append(f"## {card['title']}\n\n{said}\n\n{_table(receipt.get('results', {}))}\n\n{rest}\n")
     return found
+
+
+def _table(entries: dict[str, Any]) -> str:
+    rows = "\n".join(f"| {name} | {_cell(value)} |" for name, value in flattened(entries))
+    return f"| entry | value |\n|---|---|\n{rows}"
 
 
 def _cell(value: str) -> str:
