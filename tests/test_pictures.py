@@ -54,6 +54,20 @@ def test_colours_stand_out_from_a_light_and_a_dark_page(page):
         assert contrast(colour, page) > 3
 
 
+def mixed(colour: str, opacity: float, page: str) -> str:
+    channels = [(int(colour[i : i + 2], 16), int(page[i : i + 2], 16)) for i in (1, 3, 5)]
+    return "#" + "".join(f"{round(opacity * over + (1 - opacity) * under):02x}" for over, under in channels)
+
+
+@pytest.mark.parametrize(("page", "text"), [(LIGHT, "#222832"), (DARK, "#ced6dd")])
+def test_text_can_be_read_on_a_faint_area_of_the_site(page, text, root):
+    css = (root / "book/_static/course.css").read_text(encoding="utf-8")
+    stored, on_dark = re.search(r'\[style\*=" opacity: ([\d.]+)"\] \{\s+opacity: ([\d.]+) !important', css).groups()
+    assert float(stored) == FAINT
+    for colour in PALETTE:
+        assert contrast(text, mixed(colour, float(on_dark) if page == DARK else FAINT, page)) > 4.5
+
+
 def test_a_picture_is_the_same_each_time_and_in_another_process():
     here = draw().svg
     assert draw().svg == here
