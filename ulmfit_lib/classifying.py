@@ -25,6 +25,7 @@ from ulmfit_lib.errors import ArtifactError, ConfigError, DataError
 from ulmfit_lib.freezing import UnfreezingPlan, parameter_groups
 from ulmfit_lib.history import Ticks
 from ulmfit_lib.padding import restore_order
+from ulmfit_lib.reading import read_and_pool
 from ulmfit_lib.training import MOMS, Progress, bfloat16_works, make_learner, no_cudnn_warning, seeded
 
 if TYPE_CHECKING:
@@ -215,13 +216,16 @@ def predict_probs(
     arrays = read_docs(docs, model.encoder.config.vocab_sz, direction, pad_id=model.pad_id)
     if not arrays:
         return np.zeros((0, model.n_classes), dtype=np.float32)
-    batches = SortedBatches(arrays, None, bs, model.pad_id)
+    # What is padded must stand at the end.
+    batches = SortedBatches([ids[ids != model.pad_id] for ids in arrays], None, bs, model.pad_id)
     half = torch.autocast(device.type, dtype=DTYPES[precision], enabled=precision != "fp32")
-    was_training = model.training
+    was_training, probs = model.training, []
     model.eval()
     try:
         with torch.inference_mode(), half, no_cudnn_warning():
-            probs = [F.softmax(model(ids.to(device)).float(), dim=1) for (ids,) in batches]
+            for batch, (ids,) in zip(batches.batches, batches, strict=True):
+                pooled = read_and_pool(model, ids.to(device), [batches.lengths[index] for index in batch])
+                probs.append(F.softmax(model.head(pooled).float(), dim=1))
     finally:
         model.train(was_training)
     return restore_order(torch.cat(probs).cpu().numpy(), batches.order)
