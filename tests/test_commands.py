@@ -302,3 +302,22 @@ def test_a_file_that_is_not_there(capsys, tmp_path):
     assert code == 2
     code, _, err = call(capsys, "run", "--config", tmp_path / "c.toml")
     assert (code, err) == (2, [f"ulmfit: {tmp_path / 'c.toml'}: there is no such file."])
+
+
+def test_the_file_may_hold_what_a_command_must_have(capsys, tmp_path):
+    (tmp_path / "c.toml").write_text(f'corpus = "{tmp_path}/nowhere"\nout = "{tmp_path}/x"\ndirection = "forward"\n')
+    code, _, err = call(capsys, "pretrain", "--config", tmp_path / "c.toml")
+    assert code == 2
+    assert err[-1].startswith(f"ulmfit: {tmp_path}/nowhere")
+
+
+def test_the_texts_that_tokenize_holds_out_depend_on_the_seed(capsys, tmp_path):
+    (tmp_path / "films.csv").write_text("text,label\n" + "".join(f"film {i},{'ab'[i % 2]}\n" for i in range(40)))
+    splits = []
+    for seed, name in ((1, "a"), (1, "b"), (2, "c")):
+        options = ["--texts", tmp_path / "films.csv", "--seed", seed, "--out", tmp_path / f"{name}.jsonl"]
+        assert call(capsys, "tokenize", *options)[0] == 0
+        lines = (tmp_path / f"{name}.jsonl").read_text().splitlines()
+        splits.append([json.loads(line)["split"] for line in lines])
+    assert splits[0] == splits[1] != splits[2]
+    assert all(given.count("valid") == 8 for given in splits)

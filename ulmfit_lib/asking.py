@@ -11,10 +11,11 @@ nothing can be said wrongly.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,7 +24,14 @@ from ulmfit_lib.classifying import predict_probs
 from ulmfit_lib.direction import DIRECTIONS, check_direction
 from ulmfit_lib.ensemble import average_probs
 from ulmfit_lib.errors import ArtifactError
-from ulmfit_lib.splitting import split_texts
+from ulmfit_lib.pieces import pieces
+from ulmfit_lib.splitting import stream_texts
+
+if TYPE_CHECKING:
+    from ulmfit_lib.unfinished import Unfinished
+
+#: So many texts are answered and kept at a time; enough of them to find some of about the same length for each batch.
+AT_ONCE = 512
 
 
 @dataclass(frozen=True)
@@ -68,9 +76,9 @@ class Classifiers:
             ways[member.direction] = name
 
     @property
-    def n_splits(self) -> int:
-        """How many different ways there are to split a text; each goes through all texts once."""
-        return len({json.dumps(member.config.get("tokenizer"), sort_keys=True) for member in self.members})
+    def sha256(self) -> list[str]:
+        """What tells the weights of these classifiers from all others, one entry each."""
+        return [member.config["files"]["model.safetensors"]["sha256"] for member in self.members]
 
     def to(self, device: str) -> "Classifiers":
         """Move the models to a device, and return this."""
@@ -85,6 +93,7 @@ class Classifiers:
         bs: int = 64,
         precision: str = "fp32",
         progress: Callable[[int], None] | None = None,
+        work: "Unfinished | None" = None,
     ) -> dict[str, np.ndarray]:
         """Return for each direction the probabilities (n_texts, n_classes), in the order of the texts.
 
@@ -92,18 +101,39 @@ class Classifiers:
             texts: raw texts; an empty one is read as the mark that every text begins with, and nothing else.
             bs: texts a batch; it changes nothing but the speed.
             precision: see `predict_probs`.
-            progress: called with the number of texts that were split since the last call.
+            progress: called with the number of texts that were answered since the last call.
+            work: where the answers are kept as they come, and those of an earlier sitting lie; None to keep none.
+
+        Raises:
+            ArtifactError: what an earlier sitting left there is damaged.
         """
-        tokens: dict[str, list[list[str]]] = {}
-        found = {}
-        for member in self.members:
-            entries = member.config.get("tokenizer")
-            key = json.dumps(entries, sort_keys=True)
-            if key not in tokens:
-                tokens[key] = split_texts(texts, entries, progress=progress)
-            docs = [member.vocab.numericalize(doc) for doc in tokens[key]]
-            found[member.direction] = predict_probs(member.model, docs, bs, member.direction, precision)
-        return found
+        parts: dict[str, list[np.ndarray]] = {member.direction: [] for member in self.members}
+
+        def answers(n_there: int) -> Iterator[dict[str, list]]:
+            return self._stream_probs(texts[n_there * AT_ONCE :], bs, precision)
+
+        for piece in pieces(work, answers):
+            for way, rows in piece.items():
+                parts[way].append(np.array(rows, dtype=np.float32))
+            if progress is not None:
+                progress(len(next(iter(piece.values()))))
+        none = np.zeros((0, len(self.label_names)), dtype=np.float32)
+        return {way: np.concatenate([none, *arrays]) for way, arrays in parts.items()}
+
+    def _stream_probs(self, texts: Sequence[str], bs: int, precision: str) -> Iterator[dict[str, list]]:
+        """Yield the probabilities of `AT_ONCE` texts at a time; each way to split goes through the texts once."""
+        entries = {_key(member): member.config.get("tokenizer") for member in self.members}
+        streams = {key: stream_texts(texts, entry) for key, entry in entries.items()}
+        for _ in range(0, len(texts), AT_ONCE):
+            tokens = {key: list(islice(stream, AT_ONCE)) for key, stream in streams.items()}
+            yield {
+                member.direction: predict_probs(
+                    member.model,
+                    [member.vocab.numericalize(doc) for doc in tokens[_key(member)]],
+                    *(bs, member.direction, precision),
+                ).tolist()
+                for member in self.members
+            }
 
     def probs(self, texts: Sequence[str], **options: Any) -> np.ndarray:
         """Return the mean of the directions' probabilities, (n_texts, n_classes); options as in `probs_of_each`."""
@@ -151,6 +181,11 @@ def only(asked: Classifiers, direction: str) -> Classifiers:
             fix=f"Give the classifier that was trained with direction {direction!r}.",
         )
     return Classifiers(*zip(*kept, strict=True))
+
+
+def _key(member: LoadedClassifier) -> str:
+    """Return what is the same for classifiers that split texts alike."""
+    return json.dumps(member.config.get("tokenizer"), sort_keys=True)
 
 
 def _listed(names: Sequence) -> str:

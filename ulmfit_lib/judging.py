@@ -11,6 +11,7 @@ from ulmfit_lib.data_rows import TEST, VALID
 from ulmfit_lib.ensemble import accuracy_interval, average_probs, calibration, mcnemar, moved
 from ulmfit_lib.errors import DataError
 from ulmfit_lib.one_way import CLASSIFIER, Line
+from ulmfit_lib.unfinished import Unfinished
 
 BOTH, ENSEMBLE = "both", "ensemble"
 
@@ -35,6 +36,7 @@ def judge(
     bs: int = 64,
     precision: str = "fp32",
     progress: Callable[[int], None] | None = None,
+    work: Unfinished | None = None,
 ) -> Verdict:
     """Ask classifiers about labelled texts and compare what each and their mean say with the labels.
 
@@ -42,7 +44,7 @@ def judge(
         asked: one classifier or one of each direction.
         texts: labelled texts.
         split: the texts to judge by; "test" by default, or "valid" where there are none.
-        bs, precision, progress: as in `Classifiers.probs_of_each`.
+        bs, precision, progress, work: as in `Classifiers.probs_of_each`.
 
     Raises:
         DataError: there is no labelled text in the split, or one whose label the classifiers do not know.
@@ -61,7 +63,7 @@ def judge(
                 fix="Leave such texts out, or train with some of them.",
             )
     labels = np.array([numbers[label] for label in judged.labels])
-    probs = asked.probs_of_each(judged.texts, bs=bs, precision=precision, progress=progress)
+    probs = asked.probs_of_each(judged.texts, bs=bs, precision=precision, progress=progress, work=work)
     lines = [_line(CLASSIFIER, way, array, labels) for way, array in probs.items()]
     findings: dict[str, Any] = {"split": split, "texts": len(judged)}
     if len(probs) > 1:

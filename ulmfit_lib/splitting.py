@@ -6,12 +6,12 @@
 
 import base64
 import binascii
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ulmfit_lib.errors import ArtifactError, ConfigError
 from ulmfit_lib.subwords import SubwordTokenizer
-from ulmfit_lib.tokenizer import Tokenizer, WordTokenizer, tokenize
+from ulmfit_lib.tokenizer import Tokenizer, WordTokenizer, stream_tokens
 
 KINDS = ("words", "subwords")
 WORDS: dict[str, Any] = {"kind": "words", "lang": "en"}
@@ -60,15 +60,26 @@ def split_texts(
     progress: Callable[[int], None] | None = None,
 ) -> list[list[str]]:
     """Return the tokens of each text, in the order of the texts; see `tokenizer.tokenize`."""
+    return list(stream_texts(texts, entries, n_workers=n_workers, progress=progress))
+
+
+def stream_texts(
+    texts: Iterable[str],
+    entries: Mapping[str, Any] | None = None,
+    *,
+    n_workers: int = 0,
+    progress: Callable[[int], None] | None = None,
+) -> Iterator[list[str]]:
+    """Yield the tokens of each text, in the order of the texts; see `tokenizer.stream_tokens`."""
     entries = entries or WORDS
     if entries.get("kind") == "words":
-        return tokenize(texts, lang=entries.get("lang", "en"), n_workers=n_workers, progress=progress)
-    split, docs = splitter(entries), []
+        yield from stream_tokens(texts, lang=entries.get("lang", "en"), n_workers=n_workers, progress=progress)
+        return
+    split = splitter(entries)
     for text in texts:
-        docs.append(split(text))
+        yield split(text)
         if progress is not None:
             progress(1)
-    return docs
 
 
 def check_kind(kind: str) -> str:

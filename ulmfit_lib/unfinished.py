@@ -48,8 +48,11 @@ def unfinished(
     *,
     resume: bool = False,
     restart: bool = False,
+    is_file: bool = False,
 ) -> Iterator[Unfinished]:
     """Give a folder to fill; it becomes `out` when the block ends, and stays as it is when the block fails.
+
+    Where `out` is a file, the block itself writes it last of all, and the folder is deleted then.
 
     A block that fails before anything is worth keeping leaves nothing. An error that leaves something has a note that
     says how to go on.
@@ -60,6 +63,7 @@ def unfinished(
         receipt: the receipt that was opened; going on keeps the one of the first sitting.
         resume: go on with what an interrupted run has left, if there is something.
         restart: delete what an interrupted run has left.
+        is_file: whether `out` is a file.
 
     Raises:
         ConfigError: an interrupted run is there and neither was said, or it was begun with other options, or another
@@ -67,6 +71,8 @@ def unfinished(
         ArtifactError: the place cannot be written, or what was left there is damaged.
     """
     folder = unfinished_folder(out)
+    if is_file and out.is_dir():
+        raise ConfigError("there is a folder of this name, and a file is to be written.", where=str(out))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         put_back(out)
@@ -87,8 +93,11 @@ def unfinished(
     try:
         work = Unfinished(folder, _begin(folder, options, receipt, found), found)
         yield work
-        swap_in(folder, out)
-        shutil.rmtree(out / RESUME, ignore_errors=True)
+        if is_file:
+            shutil.rmtree(folder, ignore_errors=True)
+        else:
+            swap_in(folder, out)
+            shutil.rmtree(out / RESUME, ignore_errors=True)
     except BaseException as error:
         if folder.exists() and not _is_worth_keeping(folder):
             shutil.rmtree(folder, ignore_errors=True)

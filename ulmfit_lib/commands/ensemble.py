@@ -27,6 +27,8 @@ def ensemble(
     device: options.Device = "auto",
     precision: options.Precision = "fp32",
     threads: options.Threads = 0,
+    resume: options.Resume = False,
+    restart: options.Restart = False,
     config: options.Config = None,
 ) -> None:
     """Judge a forward and a backward classifier on labelled texts, alone and averaged, and compare them."""
@@ -48,10 +50,12 @@ def ensemble(
     command = options.said("ensemble", texts=found.name if texts else None, split=split, seed=seed, precision=precision)
     command += "".join(f" --classifier {folder.name}" for folder in classifier)
     receipt = start_receipt(command, seed=seed, data=found)
-    with options.counting("texts split into tokens", None) as progress:
-        verdict = judge(asked, found, split=split, bs=bs, precision=precision, progress=progress)
-    if out is not None:
-        finish_receipt(receipt, {**verdict.findings, "lines": [vars(line) for line in verdict.lines]}, out)
+    same = {"texts": found.sha256, "split": split, "seed": seed, "precision": precision, "classifiers": asked.sha256}
+    with options.file_made(out, same, receipt, resume, restart) as (work, receipt):
+        with options.counting("texts", None) as progress:
+            verdict = judge(asked, found, split=split, bs=bs, precision=precision, progress=progress, work=work)
+        if out is not None:
+            finish_receipt(receipt, {**verdict.findings, "lines": [vars(line) for line in verdict.lines]}, out)
     plain = Console()
     title = f"{found.name}: {verdict.findings['texts']:,} texts of '{verdict.findings['split']}'"
     plain.print(lines_table(verdict.lines, title))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ulmfit_lib.data import Texts as DataTexts
     from ulmfit_lib.recipe import Recipe
     from ulmfit_lib.single_stages import Sitting, StageReport
+    from ulmfit_lib.unfinished import Unfinished
 
 MOST_THREADS = 4  # a small LSTM gains nothing from more
 _RECIPE = "ulmfit recipe entries"
@@ -203,6 +204,26 @@ def quiet_threads() -> None:
     Threads that spin while they wait bring a busy machine to a halt.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+@contextmanager
+def file_made(
+    out: Path | None, same: dict[str, Any], receipt: dict[str, Any], resume: bool, restart: bool
+) -> "Iterator[tuple[Unfinished | None, dict[str, Any]]]":
+    """Give where the pieces of a file are kept while it is made, and its receipt; for the terminal none are kept.
+
+    Raises:
+        ConfigError: `resume` or `restart` without a file, or as `unfinished` says.
+    """
+    if out is None:
+        if resume or restart:
+            raise ConfigError("--resume and --restart need --out: what is only shown is not kept.")
+        yield None, receipt
+        return
+    from ulmfit_lib.unfinished import unfinished
+
+    with unfinished(out, same, receipt, resume=resume, restart=restart, is_file=True) as work:
+        yield work, {**work.begun["receipt"], "sittings": work.begun["sittings"]}
 
 
 @contextmanager

@@ -1,11 +1,11 @@
 """`ulmfit pretrain`: a language model from a packed corpus, one stretch at a time."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ulmfit_lib.commands import options
 from ulmfit_lib.commands.app import app
 
 
@@ -28,9 +28,9 @@ def pretrain(
     drop_mult: Annotated[float, typer.Option(min=0, help="Share of fastai's dropout.")] = 0.1,
     bs: Annotated[int, typer.Option(min=1, help="Mini-streams side by side.")] = 64,
     seq_len: Annotated[int, typer.Option(min=1, help="Tokens of each in a step.")] = 72,
-    seed: Annotated[int, typer.Option(min=0, help="Everything random depends on it alone.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    precision: Annotated[str, typer.Option(help="fp32, bf16 or fp16.")] = "fp32",
+    seed: options.Seed = 0,
+    device: options.Device = "auto",
+    precision: options.Precision = "fp32",
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoint of an interrupted stretch, if there is one.")
     ] = False,
@@ -38,9 +38,10 @@ def pretrain(
     half: Annotated[
         bool, typer.Option("--half", help="Store the weights in half precision, as the models that ship.")
     ] = False,
+    config: options.Config = None,
 ) -> None:
     """Train a language model on general text, from random weights or from an earlier stretch."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    options.quiet_threads()
     from ulmfit_lib.packing import unpack
 
     packed = unpack(corpus, most_pieces=pieces)

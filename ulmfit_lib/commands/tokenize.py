@@ -1,6 +1,10 @@
 """`ulmfit tokenize`: what the texts become before a model reads them."""
 
+import hashlib
 import json
+import os
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +13,9 @@ import typer
 from ulmfit_lib.commands import options
 from ulmfit_lib.commands.app import app
 from ulmfit_lib.errors import ConfigError
+
+#: So many texts are split and kept at a time.
+AT_ONCE = 5_000
 
 
 @app.command(epilog='Example: ulmfit tokenize "What a GREAT film!!!"')
@@ -29,6 +36,11 @@ def tokenize(
     ] = None,
     lang: Annotated[str, typer.Option(help="The language, as spaCy calls it: en, de, fr ...")] = "en",
     workers: Annotated[int, typer.Option(min=0, help="Processes that share the work; 0 does it in this one.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Which texts are held out for validation depends on it, where no split is given.")
+    ] = 0,
+    resume: options.Resume = False,
+    restart: options.Restart = False,
     config: options.Config = None,
 ) -> None:
     """Split texts into tokens, and show or store these."""
@@ -47,22 +59,39 @@ def tokenize(
         _show(words, entries, trace)
         return
     from ulmfit_lib.data import find_texts
-    from ulmfit_lib.files import write_atomically
+    from ulmfit_lib.pieces import pieces
     from ulmfit_lib.receipts import finish_receipt, start_receipt
 
-    found = find_texts(texts, needs_labels=False)
-    command = options.said("tokenize", texts=found.name if texts else None, lang=lang, workers=workers)
-    receipt = start_receipt(command, data=found)
-    with options.counting("texts split into tokens", len(found)) as progress:
-        docs = splitting.split_texts(found.texts, entries, n_workers=workers, progress=progress)
-    rows = zip(docs, found.labels, found.splits, strict=True)
-    lines = (
-        json.dumps({"tokens": doc, "label": label, "split": split}, ensure_ascii=False) for doc, label, split in rows
-    )
-    write_atomically(out, "\n".join(lines) + "\n")
-    results = {"texts": len(docs), "tokens": sum(map(len, docs)), "tokenizer": entries["kind"]}
-    finish_receipt(receipt, results, out.with_suffix(".run.json"))
-    typer.echo(f"{len(docs):,} texts, {sum(map(len, docs)):,} tokens: {out}", err=True)
+    found = find_texts(texts, seed=seed, needs_labels=False)
+    command = options.said("tokenize", texts=found.name if texts else None, lang=lang, workers=workers, seed=seed)
+    receipt = start_receipt(command, seed=seed, data=found)
+    model = hashlib.sha256(entries.get("model", "").encode()).hexdigest()  # itself it would fill the screen
+    same = {"texts": found.sha256, "tokenizer": {**entries, "model": model}, "seed": seed}
+
+    def docs(n_there: int) -> Iterator[list[list[str]]]:
+        stream = splitting.stream_texts(found.texts[n_there * AT_ONCE :], entries, n_workers=workers)
+        yield from iter(lambda: list(islice(stream, AT_ONCE)), [])
+
+    rows = zip(found.labels, found.splits, strict=True)
+    n_tokens = 0
+    with (
+        options.file_made(out, same, receipt, resume, restart) as (work, receipt),
+        options.counting("texts split into tokens", len(found)) as progress,
+    ):
+        made = work.folder / out.name
+        with open(made, "w", encoding="utf-8") as file:
+            for piece in pieces(work, docs):
+                for doc, (label, split) in zip(piece, rows, strict=False):
+                    line = {"tokens": doc, "label": label, "split": split}
+                    file.write(json.dumps(line, ensure_ascii=False) + "\n")
+                n_tokens += sum(map(len, piece))
+                progress(len(piece))
+            file.flush()
+            os.fsync(file.fileno())
+        results = {"texts": len(found), "tokens": n_tokens, "tokenizer": entries["kind"]}
+        finish_receipt(receipt, results, out.with_suffix(".run.json"))
+        os.replace(made, out)
+    typer.echo(f"{len(found):,} texts, {n_tokens:,} tokens: {out}", err=True)
 
 
 def _show(texts: list[str], entries: dict, trace: bool) -> None:
