@@ -1,5 +1,6 @@
 """No number on a page is typed: it is computed, read from a receipt, or comes with its source."""
 
+import csv
 import json
 import re
 
@@ -131,6 +132,22 @@ def test_the_table_of_problem_sets_adds_up():
     )
     (streams,) = [row for row in rows if row[0].startswith("04")]
     assert int(streams[2]) == graded
+
+
+# --- the run that the last chapters judge ---
+
+
+def test_the_stored_predictions_are_those_of_the_course_run():
+    lines = read_receipt(RESULTS / "course_run.json")["results"]["lines"]
+    rows = list(csv.DictReader((RESULTS / "course_predictions.csv").open(encoding="utf-8", newline="")))
+    asked = [line["direction"] if line["stage"] == "classifier" else line["stage"] for line in lines]
+    scored = {name: line["accuracy"] for name, line in zip(asked, lines, strict=True) if line["low"] is not None}
+    assert set(scored) == {"forward", "backward", "ensemble", "TF-IDF floor"}
+    for name, accuracy in scored.items():
+        right = sum(row[name] == row["label"] for row in rows)
+        assert right / len(rows) == pytest.approx(accuracy), name
+    for row in rows:
+        assert (float(row["p(pos)"]) > float(row["p(neg)"])) == (row["ensemble"] == "pos")
 
 
 # --- the statistics of the datasheet ---
