@@ -136,7 +136,17 @@ def test_what_is_only_shown_cannot_be_gone_on_with(made, capsys):  # noqa: F811
     assert (code, err) == (2, ["ulmfit: --resume and --restart need --out: what is only shown is not kept."])
 
 
-def test_a_folder_is_no_file_to_write(made, capsys, tmp_path):  # noqa: F811
-    code, _, err = call(capsys, *command(made, "tokenize", tmp_path))
-    assert (code, err) == (2, [f"ulmfit: {tmp_path}: there is a folder of this name, and a file is to be written."])
-    assert list(tmp_path.iterdir()) == []
+def test_what_is_no_file_is_not_replaced_by_one(made, capsys, tmp_path):  # noqa: F811
+    os.mkfifo(tmp_path / "pipe")
+    for out in (tmp_path, tmp_path / "pipe"):
+        code, _, err = call(capsys, *command(made, "tokenize", out))
+        assert code == 2
+        assert err == [f"ulmfit: {out}: there is a folder or device of this name, and a file is to be written."]
+    assert [path.is_fifo() for path in tmp_path.iterdir()] == [True]
+
+
+def test_a_place_that_cannot_be_written_is_named(made, capsys, tmp_path):  # noqa: F811
+    (tmp_path / "out.jsonl.unfinished").write_text("in the way")
+    code, _, err = call(capsys, *command(made, "tokenize", tmp_path / "out.jsonl"))
+    assert code == 2
+    assert err[-1].startswith(f"ulmfit: {tmp_path}: this place cannot be written: ")

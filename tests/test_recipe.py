@@ -59,6 +59,8 @@ def test_a_file_that_makes_no_sense_is_refused_by_name(tmp_path, text, message):
 def test_an_unknown_recipe_is_told_which_there_are():
     with pytest.raises(ConfigError, match=r"no recipe 'cake'.*book"):
         load_recipe("cake")
+    with pytest.raises(ConfigError, match=r"^cake\.toml: there is no such file\.$"):
+        load_recipe("cake.toml")
 
 
 def test_few_texts_get_more_epochs_for_the_same_steps():

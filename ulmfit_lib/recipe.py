@@ -165,10 +165,12 @@ def load_recipe(name: str | Path, **changes: Any) -> Recipe:
     try:
         entries = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
+        if path == Path(name):
+            raise ConfigError("there is no such file.", where=str(path)) from error
         raise ConfigError(
             f"there is no recipe {str(name)!r}.", fix=f"There are {', '.join(recipe_names())}; or give a .toml file."
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise ConfigError(f"this is no TOML: {error}.", where=str(path)) from error
     try:
         return Recipe(**{**check_entries(entries, path), **changes})

@@ -71,8 +71,8 @@ def unfinished(
         ArtifactError: the place cannot be written, or what was left there is damaged.
     """
     folder = unfinished_folder(out)
-    if is_file and out.is_dir():
-        raise ConfigError("there is a folder of this name, and a file is to be written.", where=str(out))
+    if is_file and out.exists() and not out.is_file():
+        raise ConfigError("there is a folder or device of this name, and a file is to be written.", where=str(out))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         put_back(out)
@@ -88,7 +88,10 @@ def unfinished(
             where=str(folder),
             fix="Go on with it by --resume, or delete it and begin anew by --restart.",
         )
-    (folder / RESUME).mkdir(parents=True, exist_ok=True)
+    try:
+        (folder / RESUME).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArtifactError(f"this place cannot be written: {error.strerror}.", where=str(out.parent)) from error
     unlock = _lock(folder)
     try:
         work = Unfinished(folder, _begin(folder, options, receipt, found), found)
