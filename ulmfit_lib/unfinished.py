@@ -104,7 +104,7 @@ def unfinished(
     except BaseException as error:
         if folder.exists() and not _is_worth_keeping(folder):
             shutil.rmtree(folder, ignore_errors=True)
-        elif folder.exists():
+        elif folder.exists() and not isinstance(error, ConfigError):  # which says itself what to do
             error.add_note(f"What is done lies in {folder}; the same command with --resume goes on.")
         if isinstance(error, OSError):
             raised = ArtifactError(f"what was made cannot be saved: {error.strerror}.", where=str(out))
