@@ -108,20 +108,23 @@ class SortedBatches:
 class ShuffledBatches(SortedBatches):
     """Batches for training: about sorted, shuffled anew each time they are gone through.
 
-    `steps` makes one pass that many batches long, however many there are in an epoch; None means one epoch.
+    `steps` makes one pass that many batches long, however many there are in an epoch; None means one epoch. No batch
+    has fewer documents than `least`: batch normalisation cannot learn from one alone.
     """
 
-    def __init__(self, docs: Sequence[np.ndarray], labels: np.ndarray, bs: int, seed: int, pad_id: int = 1) -> None:
+    def __init__(
+        self, docs: Sequence[np.ndarray], labels: np.ndarray, bs: int, seed: int, pad_id: int = 1, least: int = 2
+    ) -> None:
         super().__init__(docs, labels, bs, pad_id)
+        self.least = least
         self.seed, self.epoch = seed, 0
         self.steps: int | None = None
         self.steps_an_epoch = len(self.batches_of(0))
 
     def batches_of(self, epoch: int) -> list[list[int]]:
-        """Return the batches of an epoch, as document indices; none holds one document alone."""
+        """Return the batches of an epoch, as document indices."""
         batches = sorted_batches(self.lengths, self.bs, shuffle=True, seed=self.seed, epoch=epoch)
-        if len(batches) > 1 and len(batches[-1]) == 1:
-            # Batch normalisation cannot learn from a single document, and none is to be left out.
+        if len(batches) > 1 and len(batches[-1]) < self.least:  # and none is to be left out
             batches[-2:] = [batches[-2] + batches[-1]]
         return batches
 

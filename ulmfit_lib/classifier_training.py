@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -118,13 +119,21 @@ def follow_plan(
     learn.remove_cb(checkpointer)
 
 
-def activation_penalty(output: Tensor, mask: Tensor, alpha: float = 2.0, beta: float = 1.0) -> Tensor:
+def activation_penalty(
+    output: Tensor,
+    mask: Tensor,
+    alpha: float = 2.0,
+    beta: float = 1.0,
+    count: Callable[[Tensor], Tensor] = lambda n: n,
+) -> Tensor:
     """Return AR and TAR over the words of documents: mean squares of the outputs and of their steps in time.
 
     Args:
         output: (bs, seq_len, emb_sz).
         mask: (bs, seq_len), True where an output does not count.
         alpha, beta: what the one and the other are multiplied by.
+        count: by what the sums over words are divided, given how many there are; several processes that share a batch
+            divide by their mean.
 
     Source: Merity et al. (2017), section 4.6; fastai `RNNRegularizer`, which counts the padding too.
 
@@ -138,7 +147,7 @@ def activation_penalty(output: Tensor, mask: Tensor, alpha: float = 2.0, beta: f
     square = torch.linalg.vector_norm(output.float(), dim=2).square()  # (bs, seq_len)
     step = torch.linalg.vector_norm((output[:, 1:] - output[:, :-1]).float(), dim=2).square()  # (bs, seq_len - 1)
     # Documents of one word have no step in time; the 1 keeps the quotient defined.
-    ar, tar = (square * words).sum() / words.sum(), (step * pairs).sum() / pairs.sum().clamp(min=1)
+    ar, tar = (square * words).sum() / count(words.sum()), (step * pairs).sum() / count(pairs.sum()).clamp(min=1)
     return (alpha * ar + beta * tar) / output.shape[2]
 
 
@@ -156,7 +165,8 @@ class Penalties(Callback):
 
     def after_loss(self) -> None:
         if self.learn.training:
-            penalty = activation_penalty(self.output, self.mask, self.alpha, self.beta)
+            shared = {"count": self.learn.together.mean} if hasattr(self.learn, "together") else {}
+            penalty = activation_penalty(self.output, self.mask, self.alpha, self.beta, **shared)
             self.learn.loss_grad = self.learn.loss_grad + penalty
         self.output = self.mask = None
 

@@ -29,6 +29,7 @@ from ulmfit_lib.reading import read_and_pool
 from ulmfit_lib.training import MOMS, Progress, bfloat16_works, make_learner, no_cudnn_warning, seeded
 
 if TYPE_CHECKING:
+    from ulmfit_lib.distributed import Group
     from ulmfit_lib.vocab import Vocab
 
 #: What matrix products are made in; for fp32 the entry is not used.
@@ -81,6 +82,7 @@ def train_classifier(
     clip: float | None = None,
     checkpoints: Checkpoints | None = None,
     ticks: Callable[[float], None] | None = None,
+    group: "Group | None" = None,
     **about: Any,
 ) -> ClassifierResult:
     """Train a classifier by a plan of gradual unfreezing, judging the validation documents after each epoch.
@@ -107,6 +109,7 @@ def train_classifier(
         checkpoints: where and how often the training is kept, and whether to go on with it. When the artifact is
             saved, the checkpoints are deleted; without `out` they stay.
         ticks: called some times a second with the share of the epoch that is done.
+        group: which of several processes this is, see `distributed`.
         about: what the artifact's config.json is to say beside, such as `tokenizer=...`.
 
     Raises:
@@ -117,16 +120,19 @@ def train_classifier(
 
     Source: Howard and Ruder 2018, section 3.3; fastai `text_classifier_learner`.
     """
-    if bs < 2:
-        raise ConfigError("Batch normalisation needs two documents a batch.", fix="Use bs=2 or more.")
+    least = 2 if group is None else max(2, group.size)
+    if bs < least:
+        raise ConfigError(
+            "Batch normalisation needs two documents a batch, and each process one.", fix=f"Use bs={least} or more."
+        )
     label_names, y_train, y_valid = number_labels(train_labels, valid_labels)
     train = read_docs(train_docs, len(vocab), direction, "training document")
     valid = read_docs(valid_docs, len(vocab), direction, "validation document")
-    for name, docs, y, least in (("training", train, y_train, 2), ("validation", valid, y_valid, 1)):
+    for name, docs, y, fewest in (("training", train, y_train, least), ("validation", valid, y_valid, 1)):
         if len(docs) != len(y):
             raise DataError(f"There are {len(docs)} {name} documents and {len(y)} labels for them.")
-        if len(docs) < least:
-            raise DataError(f"There are {len(docs)} {name} documents; at least {least} are needed.")
+        if len(docs) < fewest:
+            raise DataError(f"There are {len(docs)} {name} documents; at least {fewest} are needed.")
     plan = plan or UnfreezingPlan.book()
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
 
@@ -141,7 +147,7 @@ def train_classifier(
         config.output_p,
         seed,
     )
-    batches = ShuffledBatches(train, y_train, bs, seed, model.pad_id)
+    batches = ShuffledBatches(train, y_train, bs, seed, model.pad_id, least)
     valid_batches = SortedBatches(valid, y_valid, bs, model.pad_id)
     record = Record(valid_batches, progress)
     learn = make_learner(
@@ -157,6 +163,10 @@ def train_classifier(
         wd=wd,
         moms=moms,
     )
+    if group is not None:
+        from ulmfit_lib.distributed import SharedDocuments, Together
+
+        learn.add_cbs([SharedDocuments(group), Together(group)])
     training = {
         "kind": "classifier",
         "direction": direction,
@@ -172,9 +182,11 @@ def train_classifier(
         "plan": asdict(plan),
         "regularisation": [wd, list(moms), alpha, beta, clip],
         "encoder": fingerprint(model.encoder.encoder.weight.detach().cpu().numpy()),
+        "processes": 1 if group is None else group.size,
     }
     checkpointer = Checkpointer(checkpoints, training, progress)
-    with seeded(seed, device):
+    # Each process drops other activations: what it drops belongs to its own documents.
+    with seeded(seed if group is None else seed + 1000 * group.rank, device):
         follow_plan(learn, plan, batches, record, checkpointer)
 
     accuracy = record.history.epochs[-1].accuracy

@@ -12,7 +12,7 @@ from ulmfit_lib.checkpoints import Checkpoints
 from ulmfit_lib.classifier_files import save_classifier
 from ulmfit_lib.classifying import predict_probs, train_classifier
 from ulmfit_lib.curves import draw_training, summary
-from ulmfit_lib.distributed import fine_tune_in_processes
+from ulmfit_lib.distributed import fine_tune_in_processes, train_in_processes
 from ulmfit_lib.ensemble import accuracy_interval
 from ulmfit_lib.fine_tuning import fine_tune_language_model, load_encoder, save_encoder
 from ulmfit_lib.material import Material
@@ -57,7 +57,7 @@ class Job(NamedTuple):
     every_steps: int | None = None
     every_minutes: float | None = 10.0
     encoder: Path | None = None  # the one to classify with, where it is not made in `folder`
-    lm_processes: int = 1  # that share the training of the language model, see `distributed`
+    processes: int = 1  # that share a training, see `distributed`
 
     def checkpoints(self, stage: str) -> Checkpoints:
         """Return where the checkpoints of a stage lie; what is found there is gone on with."""
@@ -145,8 +145,8 @@ def train_language_model_stage(job: Job, way: str, tell: Tell) -> tuple[Line, di
         "seq_len": recipe.seq_len,
         **job.where,
     }
-    if job.lm_processes > 1:
-        result = fine_tune_in_processes(job.lm_processes, *data, tell=teller.epoch, checkpoints=checkpoints, **options)
+    if job.processes > 1:
+        result = fine_tune_in_processes(job.processes, *data, tell=teller.epoch, checkpoints=checkpoints, **options)
     else:
         result = fine_tune_language_model(
             *data, progress=teller.epoch, ticks=teller.share, checkpoints=checkpoints, **options
@@ -185,26 +185,31 @@ def train_classifier_stage(job: Job, way: str, tell: Tell) -> tuple[Line, dict[s
     sizes = {name: getattr(encoder.config, name) for name in ("emb_sz", "n_hid", "n_layers")}
     config = classifier_config(len(material.vocab), recipe.classifier_drop_mult, **sizes)
     checkpoints = job.checkpoints(place.name)
-    result = train_classifier(
+    data = (
         material.train.docs,
         [names[label] for label in material.train.labels],
         material.valid.docs,
         [names[label] for label in material.valid.labels],
         material.vocab,
-        encoder=encoder,
-        config=config,
-        plan=plan,
-        clip=recipe.classifier_clip,
-        wd=recipe.classifier_wd,
-        bs=bs,
-        direction=way,
-        seq_len=recipe.seq_len,
-        max_len=recipe.max_len,
-        progress=teller.epoch,
-        ticks=teller.share,
-        checkpoints=checkpoints,
-        **job.where,
     )
+    options = {
+        "encoder": encoder,
+        "config": config,
+        "plan": plan,
+        "clip": recipe.classifier_clip,
+        "wd": recipe.classifier_wd,
+        "bs": bs,
+        "direction": way,
+        "seq_len": recipe.seq_len,
+        "max_len": recipe.max_len,
+        "checkpoints": checkpoints,
+        **job.where,
+    }
+    if job.processes > 1:
+        result = train_in_processes(job.processes, train_classifier, *data, tell=teller.epoch, **options)
+        result.model.to(job.where["device"])
+    else:
+        result = train_classifier(*data, progress=teller.epoch, ticks=teller.share, **options)
     teller.rest(n_epochs)
     save_classifier(
         job.folder / f"classifier-{way}",

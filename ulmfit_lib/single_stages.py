@@ -189,7 +189,7 @@ def _run(
             every_steps=sitting.every_steps,
             every_minutes=sitting.every_minutes,
             encoder=encoder,
-            lm_processes=sitting.processes,
+            processes=sitting.processes,
         )
         line, learnt, *_ = train(job, asked.direction, watch.step)
         results = {"lines": [asdict(line)], "notes": notes, "trainings": {f"{line.stage} {line.direction}": learnt}}

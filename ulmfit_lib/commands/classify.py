@@ -27,6 +27,7 @@ def classify(
     device: options.Device = "auto",
     precision: options.Precision = "fp32",
     threads: options.Threads = 0,
+    processes: options.Processes = 1,
     resume: options.Resume = False,
     restart: options.Restart = False,
     checkpoint_minutes: options.Minutes = 10.0,
@@ -57,5 +58,5 @@ def classify(
         ),
         material,
         threads,
-        *(device, command, resume, restart, checkpoint_steps, checkpoint_minutes),
+        *(device, command, resume, restart, checkpoint_steps, checkpoint_minutes, processes),
     )

@@ -28,13 +28,7 @@ def finetune(
     device: options.Device = "auto",
     precision: options.Precision = "fp32",
     threads: options.Threads = 0,
-    processes: Annotated[
-        int,
-        typer.Option(
-            min=1,
-            help="Processes that share each batch, a GPU each where there are GPUs.",
-        ),
-    ] = 1,
+    processes: options.Processes = 1,
     resume: options.Resume = False,
     restart: options.Restart = False,
     checkpoint_minutes: options.Minutes = 10.0,

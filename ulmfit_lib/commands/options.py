@@ -93,6 +93,9 @@ Steps = Annotated[
     int | None, typer.Option(min=1, help="Steps from one checkpoint to the next, at most.", show_default="no limit")
 ]
 Threads = Annotated[int, typer.Option(min=0, help=f"Threads on the CPU. 0 takes one a core, {MOST_THREADS} at most.")]
+Processes = Annotated[
+    int, typer.Option(min=1, help="Processes that share each batch, a GPU each where there are GPUs.")
+]
 Texts = Annotated[
     str | None,
     typer.Option(
