@@ -22,12 +22,12 @@ ROWS = (
     ("the same on two threads, fp32", "speed_lm_step_threads2", "fp32"),
     ("the same on two threads, bf16", "speed_lm_step_threads2", "bf16"),
     ("an epoch of the classifier, fp32", "speed_classifier_epoch", "fp32"),
-    ("the same in bf16", "speed_classifier_epoch", "bf16"),
+    ("the same in bf16", "speed_classifier_epoch_bf16", "bf16"),
     ("predictions of the classifier, fp32", "speed_classifier_prediction", "fp32"),
-    ("the same in bf16", "speed_classifier_prediction", "bf16"),
+    ("the same in bf16", "speed_classifier_prediction_bf16", "bf16"),
     ("full-size language model on a GPU, bf16", "speed_lm_step_cuda_full", "bf16"),
-    ("full-size classifier on a GPU, epoch, bf16", "speed_classifier_epoch_cuda_full", "bf16"),
-    ("full-size classifier on a GPU, predictions, bf16", "speed_classifier_prediction_cuda_full", "bf16"),
+    ("full-size classifier on a GPU, epoch, bf16", "speed_classifier_epoch_bf16_cuda_full", "bf16"),
+    ("full-size classifier on a GPU, predictions, bf16", "speed_classifier_prediction_bf16_cuda_full", "bf16"),
 )
 
 
@@ -43,7 +43,7 @@ def table(folder: Path) -> str:
     machines = {receipt["hardware"]["processor"] for receipt in receipts.values()}
     machines |= {card for receipt in receipts.values() for card in receipt["hardware"]["gpu"] or ()}
     versions = ", ".join(sorted({receipt["libraries"]["fastai"] for receipt in receipts.values()}))
-    where = f"Medians; fastai {versions} and ulmfit_lib in turn, in one run, on {', '.join(sorted(machines))}."
+    where = f"Medians; fastai {versions} and ulmfit_lib in turn, in one run a row, on {', '.join(sorted(machines))}."
     return "\n".join([*lines, "", where, *_loads(folder)])
 
 
