@@ -362,6 +362,13 @@ def test_odd_documents_get_an_answer(result):
     assert np.isfinite(probs).all()
 
 
+def test_padding_inside_of_documents_is_not_read(result):
+    padded = [[1, 2, 1, 5, 7, 1], [1, 1, 9, 8]]
+    np.testing.assert_allclose(
+        predict_probs(result.model, padded), predict_probs(result.model, [[2, 5, 7], [9, 8]]), atol=1e-6
+    )
+
+
 def test_half_precision_is_close_or_refused(result):
     if bfloat16_works("cpu"):
         half = predict_probs(result.model, VALID[0], precision="bf16")
