@@ -5,6 +5,7 @@ import pytest
 import torch
 from resume_cases import VOCAB
 
+from ulmfit_lib import distributed
 from ulmfit_lib.awd_lstm import AWDLSTM, AWDConfig
 from ulmfit_lib.checkpoints import Checkpoints
 from ulmfit_lib.classifying import train_classifier
@@ -136,3 +137,18 @@ def test_rows_are_shared_evenly_or_not_at_all():
 def test_what_several_processes_cannot_do_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="out cannot be had in several processes"):
         fine_tune_in_processes(2, *DATA, **OPTIONS, out=tmp_path)
+
+
+def test_a_process_without_a_document_of_its_own_gives_no_gradient(monkeypatch):
+    """Three documents, four processes: the last one reads a document of another, and it counts for nothing."""
+
+    def gather(parts, whole):
+        for rank, part in enumerate(parts):
+            part.copy_(whole if rank == 3 else torch.full_like(whole, float(rank)))
+
+    monkeypatch.setattr(distributed.dist, "all_gather", gather)
+    mine = torch.full((1, 2), 9.0, requires_grad=True)
+    rows = distributed._RowsOfAll.apply(mine, Group(3, 4), 3)
+    assert rows.tolist() == [[0.0, 0.0], [1.0, 1.0], [2.0, 2.0]]
+    rows.sum().backward()
+    assert mine.grad.tolist() == [[0.0, 0.0]]

@@ -136,9 +136,11 @@ class _RowsOfAll(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        group = ctx.group
+        group, gradient = ctx.group, grad.new_zeros(ctx.shape)  # 0 for a row that counts for nothing
+        own = grad[group.rank :: group.size]
         # The loss is that of all rows in each process: its gradients are added up, where `Together` takes their mean.
-        return group.size * grad[group.rank :: group.size], None, None
+        gradient[: len(own)] = group.size * own
+        return gradient, None, None
 
 
 def fine_tune_in_processes(n_processes: int, *data: Any, **options: Any) -> Any:
