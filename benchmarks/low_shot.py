@@ -2,6 +2,7 @@
 
     python benchmarks/low_shot.py --data shipped                 # the reviews that ship
     python benchmarks/low_shot.py --data imdb                    # IMDb, from the folder in ULMFIT_DATA
+    python benchmarks/low_shot.py --data imdb --variants floor scratch forward --labels 100 500
     python benchmarks/low_shot.py --data imdb --report           # only put together what has been run so far
 
 For each number of labels and each seed, the same labelled reviews are given to:
@@ -46,7 +47,8 @@ ROOT = Path(__file__).resolve().parent.parent
 #: The variants that have a language model of their own, and the direction in which it reads.
 LANGUAGE_MODELS = {"target": "forward", "forward": "forward", "backward": "backward"}
 SCRATCH_LR = 5e-3
-VARIANTS = ("floor", "scratch", "target", "forward", "backward", "ensemble")
+TRAINED = ("floor", "scratch", "target", "forward", "backward")
+VARIANTS = (*TRAINED, "ensemble")
 PAIRS = (
     ("forward", "scratch"),
     ("target", "scratch"),
@@ -223,6 +225,7 @@ def run(
     recipe: Recipe,
     work: Path,
     labels: Sequence[int],
+    variants: Sequence[str],
     seeds: int,
     minutes: float,
     shard: tuple[int, int],
@@ -233,8 +236,8 @@ def run(
     words = to_words(case, recipe)
     work.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
-    train_language_models(words, recipe, work, precision)
-    jobs = [(n, seed, v) for seed in range(seeds) for n in labels for v in VARIANTS if v != "ensemble"]
+    train_language_models(words, recipe, work, precision, names=[v for v in variants if v in LANGUAGE_MODELS])
+    jobs = [(n, seed, v) for v in variants for n in labels for seed in range(seeds)]
     for number, (n, seed, variant) in enumerate(jobs):
         file = work / f"{variant}-{n}-{seed}.npy"
         if file.exists() or number % shard[1] != shard[0]:
@@ -274,7 +277,8 @@ def report(data: str, recipe: Recipe, work: Path, command: str) -> Path:
                 seeds = min(len(right[better]), len(right[worse]))
                 gain = right[better][:seeds].astype(float) - right[worse][:seeds]
                 differences.append({"labels": n, "of": better, "over": worse, "seeds": seeds, **_interval(gain)})
-    models = {name: json.loads((work / f"{name}.json").read_text()) for name in LANGUAGE_MODELS}
+    notes = {name: work / f"{name}.json" for name in LANGUAGE_MODELS}
+    models = {name: json.loads(note.read_text()) for name, note in notes.items() if note.exists()}
     results = {"table": table, "differences": differences, "language_models": models}
     path = ROOT / "results" / f"low_shot_{data}.json"
     finish_receipt(receipt, results, path)
@@ -312,6 +316,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", choices=list(N_LABELS), default="shipped")
     parser.add_argument("--labels", type=int, nargs="+", help="these numbers of labels only")
+    parser.add_argument("--variants", choices=TRAINED, nargs="+", default=TRAINED, help="these only, in this order")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--minutes", type=float, default=1e9, help="begin nothing new after so many minutes")
     parser.add_argument("--shard", default="0/1", help="0/2 and 1/2 share the work between two processes")
@@ -330,6 +335,7 @@ def main() -> int:
         recipe,
         work,
         options.labels or N_LABELS[options.data],
+        options.variants,
         options.seeds,
         options.minutes,
         shard,
