@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from importlib import metadata
 
 import pytest
@@ -124,9 +123,8 @@ def test_a_sandbox_that_may_not_make_namespaces_is_not_called_one(monkeypatch, t
     assert "No permissions" in verdict
 
 
-def test_it_runs_quickly_with_nothing_but_the_standard_library(root):
+def test_it_runs_with_nothing_but_the_standard_library(root):
     # -S and -I leave out the installed packages, as on a machine where none is.
-    began = time.perf_counter()
     code = f"import sys; sys.path.insert(0, {str(root)!r}); from ulmfit_lib import doctor; sys.exit(doctor.main())"
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, env={"PATH": os.environ["PATH"]}
@@ -134,4 +132,3 @@ def test_it_runs_quickly_with_nothing_but_the_standard_library(root):
     assert done.returncode == 1, done.stderr
     assert done.stderr == ""
     assert "torch" in done.stdout.splitlines()[-1]
-    assert time.perf_counter() - began < 10
