@@ -2,7 +2,8 @@
 
 The rules and the word splitter look at one run of characters between two white spaces at a time, or nearly so. So each
 different run is worked through once, together with all the others that are new, and its tokens are remembered; after
-that a text is a list of runs to look up. A corpus of six million runs has some 250,000 different ones.
+that a text is a list of runs to look up. A corpus of six million runs has some 250,000 different ones, and most of
+these are put together from frames (`ulmfit_lib.word_frames`) without asking spaCy.
 
 What does reach across white space is watched for:
 
@@ -19,8 +20,8 @@ import gc
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain, pairwise
-from operator import eq
+from itertools import chain, compress, count, repeat
+from operator import eq, is_
 from typing import TYPE_CHECKING, NamedTuple
 
 from ulmfit_lib.rules import (
@@ -40,6 +41,7 @@ from ulmfit_lib.rules import (
 
 if TYPE_CHECKING:
     from ulmfit_lib.tokenizer import Tokenizer
+    from ulmfit_lib.word_frames import Run
 
 #: The rules in the order of which the shortcuts are those: the first works on whole texts, the third is watched for,
 #: and no other looks beyond the white space around a run.
@@ -54,6 +56,7 @@ RULES = (
     lowercase,
 )
 _OTHER_SPACE = re.compile(r"([^\S ]\s*)")  # white space, from its first character on that is not a space
+_WORD = re.compile(r"\w+").fullmatch
 _ENDS_IN_WORD = re.compile(r"\w$").search
 _LONGEST_REMEMBERED = 100  # characters; a longer run hardly comes twice
 _MOST_REMEMBERED = 2_000_000  # runs; about 0.5 GB of memory
@@ -70,15 +73,12 @@ class _Watched(NamedTuple):
     first: Tokens  # words at its beginning that could belong to a special case begun by the run before it
 
 
-class _Memory(dict[str, Tokens]):
-    """The tokens of runs; a run that is missed is noted, and has None."""
+class _LookedUp(NamedTuple):
+    """A text, looked up in the memory."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.missed: list[str] = []
-
-    def __missing__(self, run: str) -> None:
-        self.missed.append(run)
+    pieces: list[str]  # its runs, and the white space between them that is a token
+    found: list[Tokens | None]  # the tokens of each; None where a run is new or has to be watched
+    open: list[int]  # the places of these
 
 
 class BulkTokenizer:
@@ -99,7 +99,7 @@ class BulkTokenizer:
         self._forget()
 
     def _forget(self) -> None:
-        self._known = _Memory()  # runs that need no watching, and white space
+        self._known: dict[str, Tokens] = {}  # of runs that need no watching, and of white space
         self._watched: dict[str, _Watched] = {}
         self._last: dict[str, Tokens] = {}  # words at the end of a run that could begin a special case
 
@@ -107,40 +107,47 @@ class BulkTokenizer:
         """Return the tokens of each text, in order."""
         if not self._by_runs:
             return [self.tokenizer(text) for text in texts]
+        with _no_collection():
+            return self._tokens_by_runs(texts)
+
+    def _tokens_by_runs(self, texts: Sequence[str]) -> list[list[str]]:
         if len(self._known) > _MOST_REMEMBERED:
             self._forget()
-        with _no_collection():
-            cut = [_cut(text) for text in texts]
-            look_up = self._known.__getitem__
-            found = [None if pieces is None else list(map(look_up, pieces)) for pieces in cut]
-            self._learn(set(self._known.missed))
-            self._known.missed.clear()
-            return [
-                (pieces is not None and self._finish(pieces, known)) or self.tokenizer(text)
-                for text, pieces, known in zip(texts, cut, found, strict=True)
-            ]
+        looked_up = [self._look_up(pieces) for pieces in map(_cut, texts)]
+        new = {one.pieces[place] for one in looked_up if one is not None for place in one.open}
+        new -= self._watched.keys()
+        self._learn(new)
+        pairs = zip(texts, looked_up, strict=True)
+        tokens = [(one is not None and self._finish(one)) or self.tokenizer(text) for text, one in pairs]
+        for piece in new:
+            if len(piece) > _LONGEST_REMEMBERED:
+                for memory in (self._known, self._watched, self._last):
+                    memory.pop(piece, None)
+        return tokens
 
-    def _finish(self, pieces: list[str], found: list[Tokens | None]) -> list[str] | None:
-        """Return the tokens of a text, or None where a repeated word could reach across white space.
+    def _look_up(self, pieces: list[str] | None) -> "_LookedUp | None":
+        if pieces is None:
+            return None
+        found = list(map(self._known.get, pieces))
+        return _LookedUp(pieces, found, list(compress(count(), map(is_, found, repeat(None)))))
 
-        Args:
-            pieces: the runs of the text, and the white space between them that is a token.
-            found: the tokens of each, or None for a run that was new or has to be watched; it is changed.
-        """
+    def _finish(self, text: "_LookedUp") -> list[str] | None:
+        """Return the tokens of a text, or None where a repeated word could reach across white space."""
+        pieces, found, places = text
         start = end = -1  # of the last runs that were split together
-        for place in [place for place, tokens in enumerate(found) if tokens is None]:
+        for place in places:
             run = pieces[place]
-            found[place] = self._known.get(run)
-            if found[place] is not None:
+            watched = self._watched.get(run)
+            if watched is None:
+                found[place] = self._known[run]
                 continue
-            watched = self._watched.get(run)  # None: the run is too long to be remembered
-            if watched is None or (watched.repeated and _may_go_on(pieces, place)):
+            if watched.repeated and _may_go_on(pieces, place):
                 return None
             found[place] = watched.tokens
             before = pieces[place - 1] if place else ""
             if watched.led and before[:1].isspace():
                 found[place - 1] = (before.removesuffix("▁") + "▁",)
-            if watched.first and self._meet(self._last.get(before, ()), watched.first):
+            if watched.first and before in self._last and self._meet(self._last[before], watched.first):
                 start, end = (start if end == place - 1 else place - 1), place
                 found[start:place] = [()] * (place - start)
                 found[place] = self._together(pieces[start : place + 1])
@@ -154,28 +161,22 @@ class BulkTokenizer:
         words = self.tokenizer.split(" ".join(_rewrite(replace_rep(run)).strip() for run in runs))
         return tuple(map(replace_space, words))
 
-    def _learn(self, missed: Iterable[str]) -> None:
-        """Work out and remember the tokens of the runs that are new."""
+    def _learn(self, new: Iterable[str]) -> None:
+        """Work out and remember the tokens of runs, and of white space."""
         runs = []
-        for piece in missed:
+        for piece in new:
             if piece[0].isspace():
                 self._known[piece] = (piece,)
-            elif piece not in self._watched and len(piece) <= _LONGEST_REMEMBERED:
+            else:
                 runs.append(piece)
         if not runs:
             return
         counted = replace_rep("\n".join(runs))
         rewritten = _rewrite(counted)
-        split = self.tokenizer.split
-        words = split.remember(rewritten.split())
+        split = self.tokenizer.split.remember(rewritten.split())
         for run, line_counted, line in zip(runs, counted.split("\n"), rewritten.split("\n"), strict=True):
-            parts = [words[part] for part in line.split()]
-            if len(parts) == 1:
-                tokens = parts[0].words
-            elif any(b.first and a.last and self._meet(a.last, b.first) for a, b in pairwise(parts)):
-                tokens = tuple(split(line.strip()))
-            else:
-                tokens = tuple(chain.from_iterable([part.words for part in parts]))
+            parts = [split[part] for part in line.split()]
+            tokens = self._tokens_of_line(line, parts)
             first, led = parts[0].first, line[0] == " "
             repeated = line_counted != run and _ENDS_IN_WORD(run) is not None
             if first or repeated or led:
@@ -184,6 +185,16 @@ class BulkTokenizer:
                 self._known[run] = tokens
             if parts[-1].last:
                 self._last[run] = parts[-1].last
+
+    def _tokens_of_line(self, line: str, parts: list["Run"]) -> Tokens:
+        """Return the tokens of a run of which the rules made a line of several."""
+        tokens, last = parts[0].words, parts[0].last
+        for part in parts[1:]:
+            if part.first and self._meet(last, part.first):
+                return tuple(self.tokenizer.split(line.strip()))
+            tokens += part.words
+            last = part.last
+        return tokens
 
 
 def _rewrite(counted: str) -> str:
@@ -213,7 +224,8 @@ def _repeats_a_word(runs: list[str]) -> bool:
     """Return whether a run stands twice in a row and begins the next one: less than what `replace_wrep` asks for."""
     if not any(map(eq, runs, runs[1:])):
         return False
-    return any(a == b and c.startswith(a) for a, b, c in zip(runs, runs[1:], runs[2:], strict=False))
+    rows = zip(runs, runs[1:], runs[2:], strict=False)
+    return any(a == b and c.startswith(a) and _WORD(a) is not None for a, b, c in rows)
 
 
 def _may_go_on(pieces: list[str], place: int) -> bool:

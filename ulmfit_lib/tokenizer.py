@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import combinations, islice, pairwise
 from multiprocessing import get_context
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ulmfit_lib.bulk_tokenizer import BulkTokenizer
 from ulmfit_lib.errors import ConfigError
 from ulmfit_lib.rules import DEFAULT_RULES, FLD, SPECIAL_TOKENS, Rule, apply_rules, replace_space
+from ulmfit_lib.word_frames import Frames, Run
 
 if TYPE_CHECKING:
     import spacy
@@ -25,14 +26,6 @@ Progress = Callable[[int], None]  # called with the number of texts done since t
 _RUNS = re.compile(r"\S+|\s+")
 _LONGEST_REMEMBERED = 100  # characters; a longer run hardly comes twice
 _MOST_REMEMBERED = 2_000_000  # runs; about 0.5 GB of memory
-
-
-class Run(NamedTuple):
-    """The words of one run, and which of its outer words could grow together with a neighbouring run's."""
-
-    words: tuple[str, ...]
-    first: tuple[str, ...]
-    last: tuple[str, ...]
 
 
 class WordTokenizer:
@@ -73,6 +66,7 @@ class WordTokenizer:
         self._firsts = {second for _, second in self.pairs}
         self._lasts = {first for first, _ in self.pairs}
         self._remembered: dict[str, Run] = {}
+        self._frames = Frames(self._ask, self._special_cases, lang)
 
     def __call__(self, text: str) -> list[str]:
         """Return the words of a text, in order; white space other than one space between words is a token too."""
@@ -99,8 +93,8 @@ class WordTokenizer:
         return tokens
 
     def remember(self, runs: Iterable[str]) -> dict[str, Run]:
-        """Return how each run is split, and remember it; many new ones at once take a fraction of their time."""
-        split = {run: self._remembered.get(run) for run in runs}
+        """Return how each run is split; many new ones at once take a fraction of their time."""
+        split = {run: self._remembered.get(run) or self._frames.fill(run) for run in runs}
         new = [run for run, known in split.items() if known is None]
         plain: list[str] = []
         left = iter(new)
@@ -125,9 +119,10 @@ class WordTokenizer:
         return any("".join(plain[i:j]) in self._special_cases for i, j in combinations(range(len(plain) + 1), 2))
 
     def _split(self, run: str) -> Run:
-        known = self._remembered.get(run)
-        if known is not None:
-            return known
+        return self._remembered.get(run) or self._frames.fill(run) or self._ask(run)
+
+    def _ask(self, run: str) -> Run:
+        """Return how spaCy splits a run, and remember it."""
         words = [word.text for word in self._splitter(run)]
         plain = words
         if len(words) > 1 or run in self._special_cases:  # or else no special case can have been at work
