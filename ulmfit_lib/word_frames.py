@@ -71,10 +71,10 @@ class Frames:
             frame = self._remember(outline)
         if frame is None:
             return None
-        tokens = list(frame.marks[0])
+        tokens = frame.marks[0]
         for word, marks in zip(words, frame.marks[1:], strict=True):
-            tokens += (sys.intern(word), *marks)  # one string for each different word, however often it stands there
-        return Run(tuple(tokens), frame.first, frame.last)
+            tokens = (*tokens, sys.intern(word), *marks)  # one string for each different word, however often it comes
+        return Run(tokens, frame.first, frame.last)
 
     def _remember(self, outline: tuple[str, ...]) -> Frame | None:
         if len(self._frames) >= _MOST_FRAMES:
