@@ -121,6 +121,20 @@ def test_a_model_has_a_card_as_soon_as_its_receipt_asks_for_one(folder):
     assert "What it is for" not in card
 
 
+def test_scores_stand_in_a_table_of_their_own_and_forward_comes_first(folder):
+    for name in ("backward", "forward"):
+        scores = {"news valid": {"loss": 3.83412, "unknown_rate": 0.09}, "news test": {"loss": 3.9}}
+        receipt = {"model_card": {"title": name}, "results": {"parameters": 12345, "scores": scores}}
+        (folder / f"model_{name}.json").write_text(json.dumps(receipt), encoding="utf-8")
+    first, second = site_results.cards(folder)
+    assert first.startswith("## forward")
+    assert second.startswith("## backward")
+    assert "| measured on | loss | unknown rate |\n|---|---|---|\n| news valid | 3.834 | 0.09 |" in first
+    assert "| news test | 3.9 | – |" in first
+    assert "scores," not in first
+    assert "| parameters | 12,345 |" in first
+
+
 def test_the_table_of_problem_sets_adds_up():
     lines = site_results.problem_sets(ROOT / "exercises").splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]

@@ -222,7 +222,8 @@
   function offer(place) {
     const note = place.querySelector(".live-note");
     if (location.protocol === "file:") {
-      note.textContent = "Opened as a file, this page may not run Python. Run make serve, and open the address it prints.";
+      const command = make("code", {}, "make serve");
+      note.replaceChildren("Opened as a file, this page may not run Python. Run ", command, ", and open the address it prints.");
       return;
     }
     const start = make("button", { type: "button", className: "course-button" }, "Start");

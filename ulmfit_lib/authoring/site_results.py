@@ -94,11 +94,12 @@ def _shown(value: Any) -> str:
 
 
 def cards(folder: Path) -> list[str]:
-    """Return the card of each model that has one, as Markdown, in the order of the receipts' names."""
+    """Return the card of each model that has one, as Markdown: forward before backward, then by the receipts' names."""
     found = []
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted(folder.glob("*.json"), key=lambda path: ("backward" in path.stem, path.stem)):
         receipt = read_receipt(path)
         if card := receipt.get("model_card"):
+            results = receipt.get("results", {})
             facts = {key: receipt[key] for key in _FACTS if key in receipt}
             said = "\n\n".join(
                 f"**{name}** {card[key]}"
@@ -106,8 +107,22 @@ def cards(folder: Path) -> list[str]:
                 if key in card
             )
             rest = f"```{{dropdown}} How it was made and measured\n{_table(facts)}\n```"
-            found.append(f"## {card['title']}\n\n{said}\n\n{_table(receipt.get('results', {}))}\n\n{rest}\n")
+            shown = [_scores(results.get("scores", {})), _table({k: v for k, v in results.items() if k != "scores"})]
+            found.append("\n\n".join([f"## {card['title']}", said, *filter(None, shown), f"{rest}\n"]))
     return found
+
+
+def _scores(scores: dict[str, dict[str, float]]) -> str:
+    """Return a table of scores, a row for each set of texts and a column for each measure; "" if there are none."""
+    if not scores:
+        return ""
+    measures = list(dict.fromkeys(measure for of_texts in scores.values() for measure in of_texts))
+    heads = " | ".join(measure.replace("_", " ") for measure in measures)
+    rows = [
+        f"| {name} | {' | '.join(f'{of_texts[m]:.4g}' if m in of_texts else '–' for m in measures)} |"
+        for name, of_texts in scores.items()
+    ]
+    return "\n".join([f"| measured on | {heads} |", "|---" * (len(measures) + 1) + "|", *rows])
 
 
 def _table(entries: dict[str, Any]) -> str:
