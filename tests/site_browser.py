@@ -71,18 +71,22 @@ def watch(page, address: str, wrong: list[str]) -> None:
 
 @pytest.fixture
 def visit(browser, address):
-    """Open a page; fails the test if anything was asked of another server, was not found, or made a script fail."""
+    """Open a page; fails the test if anything was asked of another server, was not found, or made a script fail.
+
+    A page is open when all its scripts have run ("load"); `until="networkidle"` waits half a second more, for what
+    a script might ask for later.
+    """
     wrong: list[str] = []
     contexts = []
 
-    def open_page(name: str, *, width: int = 1280, dark: bool = False, **settings):
+    def open_page(name: str, *, width: int = 1280, dark: bool = False, until: str = "load", **settings):
         context = browser.new_context(
             viewport={"width": width, "height": 844}, color_scheme="dark" if dark else "light", **settings
         )
         contexts.append(context)
         page = context.new_page()
         watch(page, address, wrong)
-        page.goto(address + name, wait_until="networkidle")
+        page.goto(address + name, wait_until=until)
         return page
 
     yield open_page
