@@ -1,5 +1,6 @@
 """A function that lives elsewhere: the same walk of a check asks it, call by call, over whatever road it has."""
 
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -22,6 +23,9 @@ class RaisedElsewhere(Exception):
 
 class StandIn:
     """Stands for a student's function that runs elsewhere; a check takes it as if it were the function."""
+
+    def foresee(self, inputs: Iterable[tuple[Any, ...]]) -> None:
+        """Be told with which arguments it will be called first, in this order."""
 
     def answer(self, args: tuple[Any, ...]) -> Any:
         """Call the function with these arguments, through the exercise's adapter, and return the plain value.

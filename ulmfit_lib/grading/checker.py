@@ -110,7 +110,6 @@ def _check(exercise: Exercise, session: Session, cells: list[Cell], seed: int | 
     if isinstance(said.get("refused"), str) and said["refused"]:
         return failed(Failure("copied", refusal(said["refused"][:100])))
     function: Any = Answer(session, exercise, said)
-    function.foresee([*exercise.examples, *engine.random_inputs(exercise, seed, N_RANDOM)])
     if said.get("none") is True:
         function = None
     elif said.get("callable") is not True:

@@ -7,7 +7,8 @@ from ulmfit_lib.grading.confined import wire
 from ulmfit_lib.grading.sandbox import Sandbox, seconds_now
 
 _PIECE = 1 << 16
-_MOST_AHEAD, _MOST_BYTES_AHEAD = 8, 1 << 15
+# Messages on their way: so few that neither side ever waits to be read, so many that neither wakes for each alone.
+_MOST_AHEAD, _MOST_BYTES_AHEAD = 32, 1 << 15
 
 
 class Lost(Exception):
@@ -30,6 +31,7 @@ class Child:
         self._asked = 0
         #: Numbers and sizes of the messages whose replies are still to come.
         self._waiting: deque[tuple[int, int]] = deque()
+        self._came = bytearray()
         self._number, self._socket = sandbox.begin()
         self.alive = True
         try:
@@ -62,7 +64,7 @@ class Child:
             Lost: there is none in time, or none that can be read. The process is then killed.
         """
         self.pass_over(seconds)
-        self.send(message, seconds)
+        self.send(deque([message]), seconds)
         return self.receive(seconds)
 
     def pass_over(self, seconds: float) -> None:
@@ -75,28 +77,31 @@ class Child:
         while self._waiting:
             self.receive(max(0.0, end - seconds_now()))
 
-    def has_room(self) -> bool:
-        """Whether one more message may be sent ahead: so few that neither side ever waits to be read."""
-        return len(self._waiting) < _MOST_AHEAD and sum(size for _, size in self._waiting) < _MOST_BYTES_AHEAD
+    def send(self, messages: deque[dict[str, Any]], seconds: float) -> None:
+        """Send the first of these messages, as many as may be on their way, unless many still are.
 
-    def send(self, message: dict[str, Any], seconds: float) -> None:
-        """Send a message whose reply `receive` will return; the process works on one at a time, in their order.
+        What is sent leaves `messages`; `receive` returns the replies. The process works on one at a time, in order.
 
         Raises:
             Lost: it takes none.
         """
         if not self.alive:
             raise Lost("its process had ended before")
-        self._asked += 1
-        data = wire.pack({**message, "n": self._asked})
+        if not messages or len(self._waiting) > _MOST_AHEAD // 2:
+            return
+        on_their_way, data = sum(size for _, size in self._waiting), []
+        while messages and len(self._waiting) < _MOST_AHEAD and on_their_way < _MOST_BYTES_AHEAD:
+            self._asked += 1
+            data.append(wire.pack({**messages.popleft(), "n": self._asked}))
+            self._waiting.append((self._asked, len(data[-1])))
+            on_their_way += len(data[-1])
         try:
             self._socket.settimeout(seconds)
-            self._socket.sendall(data)
+            self._socket.sendall(b"".join(data))
         except TimeoutError:
             raise self._lose(f"it did not answer within {seconds:.0f} seconds") from None
         except OSError:
             raise self._lose("its process ended") from None
-        self._waiting.append((self._asked, len(data)))
 
     def receive(self, seconds: float) -> dict[str, Any]:
         """Return the reply to the first message that still waits for one.
@@ -124,18 +129,18 @@ class Child:
         return reply
 
     def _read(self, size: int, end: float) -> bytes:
-        pieces, left = [], size
-        while left:
+        while len(self._came) < size:
             seconds = end - seconds_now()
             if seconds <= 0:
                 raise TimeoutError
             self._socket.settimeout(seconds)
-            piece = self._socket.recv(min(left, _PIECE))
+            piece = self._socket.recv(_PIECE)
             if not piece:
                 raise self._lose("its process ended")
-            pieces.append(piece)
-            left -= len(piece)
-        return b"".join(pieces)
+            self._came += piece
+        data = bytes(self._came[:size])
+        del self._came[:size]
+        return data
 
     def _lose(self, why: str) -> Lost:
         self.close()

@@ -55,8 +55,7 @@ class Session:
         Messages leave `ahead` when they are sent.
         """
         child = self._loaded()
-        while ahead and child.has_room():
-            child.send(ahead.popleft(), min(seconds, self._seconds_left()))
+        child.send(ahead, min(seconds, self._seconds_left()))
         return child.receive(min(seconds, self._seconds_left()))
 
     def pass_over(self, seconds: float) -> None:
@@ -117,7 +116,7 @@ class Answer(StandIn):
         self._session, self._exercise = session, exercise
         self._seconds = 0.0
         self._lost = ""
-        self._expected: deque[Any] = deque()
+        self._expected: deque[tuple[tuple[Any, ...], Any]] = deque()
         self._ahead: deque[dict[str, Any]] = deque()
         self._remembered: dict[str, dict[str, Any]] | None = None
         self.__module__ = str(description.get("module", ""))[:200]
@@ -127,8 +126,8 @@ class Answer(StandIn):
 
     def foresee(self, inputs: Iterable[tuple[Any, ...]]) -> None:
         """Say with which arguments it will be called first, in this order, so that calls can be sent ahead."""
-        self._expected = deque(wire.encode(args) for args in inputs)
-        self._ahead = deque(map(self._message, self._expected))
+        self._expected = deque((args, wire.encode(args)) for args in inputs)
+        self._ahead = deque(self._message(encoded) for _, encoded in self._expected)
 
     def remember(self, inputs: Iterable[tuple[Any, ...]]) -> None:
         """From here on, call it but once with the same arguments; these come first.
@@ -147,14 +146,15 @@ class Answer(StandIn):
         if self._lost:
             raise NoAnswer(self._lost)
         limits, began = self._session.limits, seconds_now()
-        encoded = wire.encode(args)
+        known = bool(self._expected) and self._expected[0][0] is args
+        encoded = self._expected[0][1] if known else wire.encode(args)
         key = repr(encoded) if self._remembered is not None else ""
         if self._remembered is not None and key in self._remembered:
             return self._read(self._remembered[key], args)
         try:
             if self._seconds > limits.function:
                 raise Lost(f"all its calls together took longer than {limits.function:.0f} seconds")
-            if self._expected and self._expected.popleft() == encoded:
+            if self._expected and self._expected.popleft()[1] == encoded:
                 reply = self._session.ask_in_turn(self._ahead, limits.call)
             else:
                 self._expected.clear()

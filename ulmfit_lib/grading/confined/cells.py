@@ -3,6 +3,7 @@
 import ast
 import re
 import symtable
+from ast import parse
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,7 +40,7 @@ def _without_magic(line: str) -> str:
 
 def _parses(source: str) -> bool:
     try:
-        ast.parse(source)
+        parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return True
@@ -85,7 +86,7 @@ def _names(source: str) -> _Names | None:
     """Return the global names of a cell; None if it is no Python, or may make any name."""
     source = as_python(source)
     try:
-        tree, table = ast.parse(source), symtable.symtable(source, "<cell>", "exec")
+        tree, table = parse(source), symtable.symtable(source, "<cell>", "exec")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     if any(isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node in ast.walk(tree)):

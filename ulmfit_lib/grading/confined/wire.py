@@ -17,6 +17,7 @@ DEEPEST = 40  # lists within lists
 _MOST_DIGITS = 4000  # of an int; Python itself refuses to read more than 4300
 _DTYPES = "biufcU"  # truth values, integers, floats, complex numbers, text; never objects
 _SHOWN = 200
+_as_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class BadMessage(Exception):
@@ -40,7 +41,7 @@ class Opaque:
 
 def pack(message: dict[str, Any]) -> bytes:
     """Return a message as bytes: its length, then JSON."""
-    body = json.dumps(message, separators=(",", ":")).encode("ascii")
+    body = _as_json(message).encode("ascii")
     if len(body) > LONGEST:
         raise BadMessage(f"a message of {len(body):,} bytes is too long")
     return HEADER.pack(len(body)) + body
