@@ -100,7 +100,7 @@ test-slow: $(READY) ## run the tests that take minutes (set ULMFIT_DATA for the 
 
 .PHONY: bench
 bench: $(READY) ## measure the speed beside fastai's, some ten minutes, and write the table into the README
-	for script in tokenization lm_batches lm_step "lm_step --threads 2" classifier_speed start_and_memory; do \
+	for script in tokenization lm_batches lm_step "lm_step --threads 2" classifier_speed start_and_memory checks; do \
 		set -- $$script; name=$$1; shift; $(BIN)/python benchmarks/$$name.py "$$@" || exit 1; \
 	done
 	$(BIN)/python benchmarks/table.py

@@ -1,8 +1,8 @@
 """What a student reads: every part of a check's message, and the help."""
 
+import functools
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -461,14 +461,18 @@ def test_handing_in_torchs_own_function_is_said_kindly():
     assert failure.kind == "copied"
 
 
-@pytest.mark.parametrize("name", ["lstm_cell", "weight_dropout"])
-def test_a_check_with_tensors_answers_within_half_a_second(name):
-    """After the imports; processor time, so that it is the check that is measured, and not what else runs."""
+@pytest.mark.parametrize("name", ["lstm_cell", "weight_dropout", "classifier_head"])
+def test_a_check_calls_a_wrong_answer_a_few_hundred_times_at_the_most(name):
+    """So that the message comes at once; `benchmarks/checks.py` shows in how many seconds."""
     one = exercise(name)
-    run_check(one, one.mistakes[0].function, n_random=1)
-    seconds = []
-    for _ in range(3):
-        started = time.process_time()
-        run_check(one, one.mistakes[0].function)
-        seconds.append(time.process_time() - started)
-    assert min(seconds) < 0.5
+    wrong = one.mistakes[0].function
+    calls = []
+
+    @functools.wraps(wrong)
+    def counted(*args):
+        calls.append(args)
+        return wrong(*args)
+
+    result = run_check(one, counted)
+    assert result.failure.mistake == one.mistakes[0].name
+    assert len(calls) < 400
