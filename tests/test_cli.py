@@ -211,7 +211,8 @@ def test_a_run_says_what_it_did_and_where_it_lies(write, tmp_path, capsys, monke
 def test_ctrl_c_is_one_line_and_exit_code_130_and_leaves_what_can_be_gone_on_with(write, tmp_path, root, capsys):
     path = write("films.csv", TABLE)
     child = subprocess.Popen(
-        [sys.executable, "-u", "-m", "ulmfit_lib.cli", "run", "--texts", path, "--lm-epochs", "100000"],
+        [sys.executable, "-u", "-X", "faulthandler", "-m", "ulmfit_lib.cli"]
+        + ["run", "--texts", path, "--lm-epochs", "100000"],
         stderr=subprocess.PIPE,
         text=True,
         cwd=tmp_path,
@@ -222,8 +223,12 @@ def test_ctrl_c_is_one_line_and_exit_code_130_and_leaves_what_can_be_gone_on_wit
         if "epoch" in line:
             break
     os.killpg(child.pid, signal.SIGINT)  # a terminal sends it to every process of the command
-    _, err = child.communicate(timeout=60)
-    assert child.returncode == 130
+    try:
+        _, err = child.communicate(timeout=150)
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGABRT)  # then each process says where it is
+        pytest.fail(f"It does not end:\n{child.communicate()[1]}")
+    assert child.returncode == 130, err
     said = [line for line in err.splitlines() if "epoch" not in line]
     folder = "runs/films.unfinished"
     assert said == [f"ulmfit: interrupted; what is done lies in {folder}; the same command with --resume goes on."]
