@@ -196,7 +196,8 @@ def test_show_tells_of_runs_and_artifacts(made, capsys, tmp_path):
     assert any("films.csv" in line for line in out)
     assert any(line.startswith("command     ulmfit classify") for line in out)
     code, _, err = call(capsys, "show", tmp_path)
-    assert (code, err) == (2, [f"ulmfit: {tmp_path}: this is neither an artifact nor a run."])
+    fix = "Name a folder that a command of ulmfit has made, such as runs/reviews."
+    assert (code, err) == (2, [f"ulmfit: {tmp_path}: this is neither an artifact nor a run. {fix}"])
 
 
 # What they refuse -----------------------------------------------------------------------------------------------------

@@ -208,7 +208,11 @@ def _read_index(folder: Path) -> dict[str, Any]:
     try:
         index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise ArtifactError("there is no packed corpus (a folder with packed.json).", where=str(folder)) from error
+        raise ArtifactError(
+            "there is no packed corpus (a folder with packed.json).",
+            where=str(folder),
+            fix="Make one by `ulmfit pack`.",
+        ) from error
     except ValueError as error:
         raise ArtifactError("this file is damaged.", where=str(folder / INDEX), fix="Pack the texts again.") from error
     if index.get("format") != FORMAT:

@@ -27,7 +27,11 @@ def describe(folder: Path) -> "Iterator[str | Table]":
     elif (folder / RECEIPT).is_file():
         yield from _run(folder)
     else:
-        raise ArtifactError("this is neither an artifact nor a run.", where=str(folder))
+        raise ArtifactError(
+            "this is neither an artifact nor a run.",
+            where=str(folder),
+            fix="Name a folder that a command of ulmfit has made, such as runs/reviews.",
+        )
 
 
 def _artifact(folder: Path) -> Iterator[str]:
