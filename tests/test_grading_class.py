@@ -3,7 +3,10 @@
 import csv
 import io
 import json
+import os
 import shutil
+import time
+import zipfile
 from datetime import datetime
 
 import pytest
@@ -18,10 +21,11 @@ from ulmfit_lib.grading.grade import grade_class
 from ulmfit_lib.grading.gradebook import gradebook_of
 from ulmfit_lib.grading.intake import take_in
 from ulmfit_lib.grading.late import LateDays
-from ulmfit_lib.grading.marks import as_csv, read_roster, rows_of, write_marks
+from ulmfit_lib.grading.marks import as_csv, rows_of, write_marks
 from ulmfit_lib.grading.outcome import FunctionMark, Outcome
 from ulmfit_lib.grading.records import Records, why_again
 from ulmfit_lib.grading.report import grade_and_report
+from ulmfit_lib.grading.roster import read_roster
 from ulmfit_lib.grading.statistics import statistics_of, write_statistics
 
 MISTAKE = next(one for one in SET.exercises if one.name == "replace_rep").mistakes[0]
@@ -101,6 +105,17 @@ def test_a_failed_submission_is_failed_and_not_0(course):
         notebook = gradebook.find_submission_notebook(SLUG, SLUG, "dan")
         assert notebook.needs_manual_grade
         assert all(grade.auto_score is None for grade in notebook.grades)
+
+
+def test_what_nbgrader_itself_could_not_read_is_failed_and_not_0(course, tmp_path):
+    copy = shutil.copytree(course, tmp_path / "copy")
+    with gradebook_of(copy) as gradebook:  # the row that a failed `nbgrader autograde` leaves
+        gradebook.update_or_create_submission(SLUG, "zoe")
+        assert all(one.auto_score is None for one in gradebook.find_submission_notebook(SLUG, SLUG, "zoe").grades)
+    zoe = by_student(copy)["zoe"]
+    assert (zoe.status, zoe.total) == ("failed", None)
+    line = next(line for line in as_csv([zoe]).split("\n") if line.startswith("zoe"))
+    assert "`make grade` says why" in line
 
 
 def test_only_a_higher_number_in_the_notebook_is_looked_at(course):
@@ -238,6 +253,8 @@ def test_two_graders_at_once_are_one_too_many(course):
 def test_nothing_to_mark_is_said(course, tmp_path):
     with pytest.raises(UlmfitError, match="nobody handed in"):
         grade_class(tmp_path, SLUG)
+    with pytest.raises(UlmfitError, match="none of zoe handed in"):
+        grade_class(course, SLUG, only=["zoe"])
     with pytest.raises(ConfigError, match="no date and time"):
         grade_and_report(course, None, SLUG, due="tomorrow")
     with pytest.raises(DataError, match="neither a folder nor a zip"):
@@ -253,6 +270,10 @@ def test_nothing_to_mark_is_said(course, tmp_path):
         ([f"loveada_11_22_{SLUG}.ipynb", f"bob_LATE_11_22_{SLUG}-1.ipynb"], ["bob", "loveada"]),
         ([f"week 1/ada_{SLUG}.ipynb", f"week 1/{SLUG}-bob.ipynb"], ["ada", "bob"]),
         ([f"ada/{SLUG}.ipynb", f"ada/{SLUG}-Copy1.ipynb"], ["ada"]),
+        ([f"2041337/{SLUG}.ipynb", f"2041338/{SLUG}.ipynb"], ["2041337", "2041338"]),
+        ([f"2041337_{SLUG}.ipynb", f"2041338_11_22_{SLUG}-2.ipynb"], ["2041337", "2041338"]),
+        ([f"O'Brien, Pat/{SLUG}.ipynb", f"Mu\u0308ller, Jo\u0308rg/{SLUG}.ipynb"], ["Müller-Jörg", "O-Brien-Pat"]),
+        ([f"{SLUG}.ipynb"], ["in"]),
         ([f"ada/.ipynb_checkpoints/{SLUG}.ipynb", f"ada/{SLUG}.ipynb"], ["ada"]),
     ],
     ids=str,
@@ -266,7 +287,87 @@ def test_whose_notebook_it_is(tmp_path, names, students):
     assert take_in(tmp_path / "in", tmp_path / "course").taken == []
 
 
-def test_a_roster_without_ids_is_refused_by_row(tmp_path):
-    (tmp_path / "class.csv").write_text("name,mail\nAda,a@example.org\n")
-    with pytest.raises(DataError, match="row 2"):
-        read_roster(tmp_path / "class.csv", tmp_path)
+def test_no_notebook_is_lost_without_a_word(tmp_path):
+    source = tmp_path / "in"
+    for name in (f"!/{SLUG}.ipynb", f"?/{SLUG}.ipynb", f"ada/{SLUG}.ipynb", f"ada/{SLUG}-Copy1.ipynb"):
+        hand_in(source, solved(), name)
+    for name, seconds in ((f"{SLUG}.ipynb", 2_000_000_000), (f"{SLUG}-Copy1.ipynb", 1_000_000_000)):
+        os.utime(source / "ada" / name, (seconds, seconds))
+    intake = take_in(source, tmp_path / "course")
+    assert intake.taken == [("ada", SLUG)]
+    assert sorted(intake.refused) == [
+        f"!/{SLUG}.ipynb: no name of a student or of a problem set in it",
+        f"?/{SLUG}.ipynb: no name of a student or of a problem set in it",
+        f"ada/{SLUG}-Copy1.ipynb: ada has a newer one, ada/{SLUG}.ipynb",
+    ]
+
+
+def zip_of(path, date_time):
+    """A zip with the notebook of ada, and a time as zips keep it."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(zipfile.ZipInfo(f"ada/{SLUG}.ipynb", date_time), json.dumps(solved()))
+    return path
+
+
+def test_a_zip_keeps_the_local_time(tmp_path, monkeypatch):
+    monkeypatch.setenv("TZ", "UTC-8")  # eight hours ahead, as POSIX writes it
+    time.tzset()
+    try:
+        take_in(zip_of(tmp_path / "class.zip", (2026, 5, 1, 23, 0, 0)), tmp_path)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert (tmp_path / "submissions" / "ada" / SLUG / "timestamp.txt").read_text() == "2026-05-01 15:00:00 UTC\n"
+
+
+def test_a_zip_without_times_is_taken_in(tmp_path):
+    path = zip_of(tmp_path / "class.zip", (1980, 1, 1, 0, 0, 0))
+    data = path.read_bytes()
+    first_of_1980 = b"\x00\x00\x21\x00"
+    assert data.count(first_of_1980) == 2
+    path.write_bytes(data.replace(first_of_1980, b"\x00\x00\x00\x00"))
+    assert take_in(path, tmp_path).taken == [("ada", SLUG)]
+
+
+def roster(folder, text, encoding="utf-8"):
+    path = folder / "class.csv"
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("name,mail\nAda,a@example.org\n", "row 1: the roster has no column of ids; its columns are: name, mail"),
+        ("id,name\n1234,Ada\n\n,Bob\n", "row 4: this row has no id"),
+        ("id,name\n", "there is no student in the roster"),
+        ("", "there is no student in the roster"),
+    ],
+)
+def test_a_roster_that_cannot_be_used_is_refused_and_nobody_is_entered(tmp_path, text, says):
+    with pytest.raises(DataError, match=says):
+        read_roster(roster(tmp_path, text), tmp_path)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_roster_is_read_as_spreadsheets_write_it(tmp_path):
+    assert read_roster(roster(tmp_path, "\ufeffID number;Full name\r\n1234;Ada Love\r\n"), tmp_path) == 1
+    with gradebook_of(tmp_path) as gradebook:
+        ada = gradebook.find_student("1234")
+        assert (ada.first_name, ada.last_name) == ("Ada", "Love")
+    with pytest.raises(DataError, match="not saved as UTF-8"):
+        read_roster(roster(tmp_path, "id,name\n1,José\n", "latin-1"), tmp_path)
+    with pytest.raises(DataError, match="No such file"):
+        read_roster(tmp_path / "nowhere.csv", tmp_path)
+
+
+def test_a_name_that_the_roster_knows_becomes_the_id(tmp_path):
+    people = "1234,Ada,Love\n5678,Bob,Roy\n91,Bob,Roy\nCleo-Day,,\n92,Cleo,Day\n"
+    read_roster(roster(tmp_path, f"id,first_name,last_name\n{people}"), tmp_path)
+    for name in ("Ada Love_123_assignsubmission_file_", "Bob Roy", "Cleo-Day", "5678"):
+        hand_in(tmp_path / "in" / name, solved())
+    taken = take_in(tmp_path / "in", tmp_path).taken
+    assert sorted(student for student, _ in taken) == ["1234", "5678", "Bob-Roy", "Cleo-Day"]
+    hand_in(tmp_path / "canvas", solved(), f"loveada_11_22_{SLUG}.ipynb")
+    hand_in(tmp_path / "canvas", stubs(), f"royzoe_11_22_{SLUG}.ipynb")
+    assert sorted(student for student, _ in take_in(tmp_path / "canvas", tmp_path).taken) == ["royzoe"]

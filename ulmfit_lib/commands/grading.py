@@ -66,7 +66,7 @@ def roster(
     path: Annotated[Path, typer.Argument(help="A CSV with the columns id, first_name, last_name, email.")],
 ) -> None:
     """Put a class's names into the gradebook."""
-    from ulmfit_lib.grading.marks import read_roster
+    from ulmfit_lib.grading.roster import read_roster
 
     typer.echo(f"{read_roster(path, _ROOT)} students in the gradebook")
 

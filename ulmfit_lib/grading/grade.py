@@ -79,7 +79,12 @@ def grade_class(
     """
     students = [one for one in students_of(root, slug) if not only or one in only]
     if not students:
-        raise UlmfitError(f"nobody handed in {slug}.", where="submissions/", fix="make grade SUBMISSIONS=... takes in.")
+        whose = f"none of {', '.join(only)}" if only else "nobody"
+        raise UlmfitError(
+            f"{whose} handed in {slug}.",
+            where="submissions/",
+            fix="make grade SUBMISSIONS=folder-or-zip takes notebooks in.",
+        )
     release, records, run = release_of(root, slug), Records(root), ClassRun(slug)
     with _alone(root):
         register(root, slug)

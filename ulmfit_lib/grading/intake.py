@@ -7,6 +7,7 @@ archives that swell are refused by name; nothing is ever unpacked where its path
 import io
 import re
 import stat
+import unicodedata
 import zipfile
 import zlib
 from collections import Counter
@@ -20,12 +21,14 @@ from ulmfit_lib.checks.sets import SLUGS
 from ulmfit_lib.errors import DataError
 from ulmfit_lib.files import write_atomically
 from ulmfit_lib.grading.marking import submitted
+from ulmfit_lib.grading.roster import as_key, ids_by_name
 from ulmfit_lib.grading.submission import LARGEST
 
 _MOST_FILES = 20_000
 _DEEPEST = 2  # zips within zips
-_STUDENT = re.compile(r"[\w.@+-]{1,80}")
-_NO_STUDENT = re.compile(r"submissions?|submitted|work|exercises|copy\d*|untitled\d*|final|\d+", re.IGNORECASE)
+_LONGEST_NAME = 80
+# Up to three digits number a copy; more are a student's number.
+_NO_STUDENT = re.compile(r"submissions?|submitted|work|exercises|copy\d*|untitled\d*|final|\d{1,3}", re.IGNORECASE)
 # What platforms put behind a student's name: Moodle's number and word, Canvas's numbers, a mark for late ones.
 _TAILS = re.compile(r"(_\d+)?(_assignsubmission_file_?|_onlinetext_?)?$|(_late)?_\d+_\d+_.*$|_late$", re.IGNORECASE)
 
@@ -70,16 +73,17 @@ def take_in(source: Path, root: Path, slug: str = "") -> Intake:
         found = list(_in_zip(zipfile.ZipFile(source), PurePosixPath(), intake))
     else:
         raise DataError("this is neither a folder nor a zip.", where=str(source))
-    sets = [slug or _set_of(one.path) for one in found]
-    together = Counter(zip((one.path.parent for one in found), sets, strict=True))
     newest: dict[tuple[str, str], _Found] = {}
-    for one, which in zip(found, sets, strict=True):
-        # Several notebooks of one set in one folder: their names are the students'. One alone: its folder's is.
-        student = _student_of(one.path, which, flat=together[one.path.parent, which] > 1, source=source)
+    for one, (student, which) in zip(found, _whose(found, slug, source, root), strict=True):
         if not student or not which:
             intake.refused.append(f"{one.path}: no name of a student or of a problem set in it")
-        elif (student, which) not in newest or newest[student, which].when <= one.when:
-            newest[student, which] = one  # of two of a student's notebooks the newer one counts
+            continue
+        other = newest.get((student, which))
+        if other is None or other.when <= one.when:
+            newest[student, which] = one
+        if other is not None:
+            counts = newest[student, which]
+            intake.refused.append(f"{(other if counts is one else one).path}: {student} has a newer one, {counts.path}")
     for (student, which), one in newest.items():
         _put(one, student, which, root, intake)
     if not intake.taken and not intake.same:
@@ -87,6 +91,26 @@ def take_in(source: Path, root: Path, slug: str = "") -> Intake:
         fix = "A notebook is named after its set, or its folder is, or name the set: SET=01_tokenization."
         raise DataError(f"there is no notebook to mark.{why}", where=str(source), fix=fix)
     return intake
+
+
+def _whose(found: list[_Found], slug: str, source: Path, root: Path) -> list[tuple[str, str]]:
+    """Return the student and the problem set of each notebook; empty where its path names none."""
+    sets = [slug or _set_of(one.path) for one in found]
+    together = Counter(zip((one.path.parent for one in found), sets, strict=True))
+    # Several notebooks of one set in one folder: their names are the students'. One alone: its folder's is.
+    students = [
+        _student_of(one.path, which, flat=together[one.path.parent, which] > 1)
+        for one, which in zip(found, sets, strict=True)
+    ]
+    named = {which for which, student in zip(sets, students, strict=True) if student}
+    folders = Counter(which for _, which in together)
+    alone = {which for which in sets if which not in named and folders[which] == 1}  # of one student, who is the source
+    known = ids_by_name(root)
+    return [
+        (known.get(as_key(name), name), which)
+        for student, which in zip(students, sets, strict=True)
+        for name in [_name_in(source.resolve().stem, which) if which in alone else student]
+    ]
 
 
 def _put(one: _Found, student: str, slug: str, root: Path, intake: Intake) -> None:
@@ -112,15 +136,19 @@ def _set_of(path: PurePosixPath) -> str:
     return next((slug for part in reversed(parts) for slug in SLUGS if slug in part), "")
 
 
-def _student_of(path: PurePosixPath, slug: str, *, flat: bool, source: Path) -> str:
-    """Return the student whom a path names: the part that is left without the set and what platforms add."""
+def _student_of(path: PurePosixPath, slug: str, *, flat: bool) -> str:
+    """Return the student whom a path names; empty if it names none."""
     above = list(reversed(path.parts[:-1]))
-    for part in [path.stem, *above, source.stem] if flat else [*above, path.stem, source.stem]:
-        rest = _TAILS.sub("", part.replace(slug, "") if slug else part).strip(" _-.")
-        rest = re.sub(r"\s+", "-", rest)
-        if _STUDENT.fullmatch(rest) and not _NO_STUDENT.fullmatch(rest):
-            return rest
-    return ""
+    parts = [path.stem, *above] if flat else [*above, path.stem]
+    return next((name for part in parts if (name := _name_in(part, slug))), "")
+
+
+def _name_in(part: str, slug: str) -> str:
+    """Return what is left of a part of a path without the set and what platforms add, as the name of a folder."""
+    part = unicodedata.normalize("NFC", part)  # macOS takes the letters é, ñ and ö apart
+    rest = _TAILS.sub("", part.replace(slug, "") if slug else part)
+    rest = re.sub(r"[^\w.@+-]+", "-", rest).strip("_-.")
+    return "" if len(rest) > _LONGEST_NAME or _NO_STUDENT.fullmatch(rest) else rest
 
 
 def _in_folder(folder: Path, intake: Intake) -> Iterator[_Found]:
@@ -183,7 +211,7 @@ def _in_zip(archive: zipfile.ZipFile, above: PurePosixPath, intake: Intake, dept
             continue
         read = partial(_read_member, archive, member)
         if path.suffix == ".ipynb":
-            yield _Found(name, read, datetime(*member.date_time, tzinfo=UTC))
+            yield _Found(name, read, _time_of(member))
         elif depth < _DEEPEST:
             yield from _open_zip(read, name, intake, depth + 1)
 
@@ -191,6 +219,14 @@ def _in_zip(archive: zipfile.ZipFile, above: PurePosixPath, intake: Intake, dept
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     with archive.open(member) as file:
         return file.read(LARGEST + 1)  # what the archive says of its size need not be true
+
+
+def _time_of(member: zipfile.ZipInfo) -> datetime:
+    """Return when a file in a zip was last written: zips keep the local time, and some programs keep none."""
+    try:
+        return datetime(*member.date_time).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return datetime.now(UTC)
 
 
 def _why_not(member: zipfile.ZipInfo, path: PurePosixPath) -> str:

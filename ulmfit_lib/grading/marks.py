@@ -30,6 +30,7 @@ class Row:
         functions: points of each graded cell.
         comments: what a grader wrote, by cell.
         record: ours.
+        reason: why there is no mark.
     """
 
     student: str
@@ -44,6 +45,7 @@ class Row:
     functions: dict[str, float | None] = field(default_factory=dict)
     comments: dict[str, str] = field(default_factory=dict)
     record: Record | None = None
+    reason: str = ""
 
     @property
     def total(self) -> float | None:
@@ -83,9 +85,18 @@ def rows_of(root: Path, slug: str) -> list[Row]:
                     row.status = "read"
             row.points = sum(value or 0.0 for value in row.functions.values())
             by_hand = any(g.manual_score is not None for n in submitted.notebooks for g in n.grades)
-            if row.record and row.record.outcome.status == FAILED and not by_hand:
-                row.status, row.points, row.functions = FAILED, None, {}
+            if not by_hand and (why := _why_failed(row)):
+                row.status, row.points, row.functions, row.reason = FAILED, None, {}, why
     return [rows[student] for student in sorted(rows)]
+
+
+def _why_failed(row: Row) -> str:
+    """Say why a submission has no mark; empty if it has one."""
+    if row.record:
+        return row.record.outcome.reason if row.record.outcome.status == FAILED else ""
+    if any(value is not None for value in row.functions.values()):
+        return ""
+    return "nbgrader could not read it: `make grade` says why"
 
 
 def as_csv(rows: list[Row], kind: str = "plain") -> str:
@@ -115,7 +126,7 @@ def _plain(rows: list[Row]) -> list[list[object]]:
         lines.append(
             [row.student, row.name, row.email, row.slug, row.status]
             + [_number(row.total), _number(row.points), _number(row.maximum), _number(row.penalty), row.days_late]
-            + ([outcome.way, "; ".join(outcome.look), outcome.reason] if outcome else ["", "", ""])
+            + [outcome.way if outcome else "", "; ".join(outcome.look) if outcome else "", row.reason]
             + [_number(row.functions.get(name)) for name in cells]
         )
     return lines
@@ -131,8 +142,7 @@ def _canvas(rows: list[Row]) -> list[list[object]]:
 def _moodle(rows: list[Row]) -> list[list[object]]:
     lines: list[list[object]] = [["ID number", "Full name", "Email address", "Grade", "Maximum Grade", "Feedback"]]
     for row in rows:
-        reason = row.record.outcome.reason if row.record else ""
-        lines.append([row.student, row.name, row.email, _number(row.total), _number(row.maximum), reason])
+        lines.append([row.student, row.name, row.email, _number(row.total), _number(row.maximum), row.reason])
     return lines
 
 
@@ -141,43 +151,3 @@ def write_marks(root: Path, slug: str) -> list[Path]:
     rows = rows_of(root, slug)
     folder = root / "runs" / "grading" / "marks"
     return [write_atomically(folder / f"{slug}.{kind}.csv", as_csv(rows, kind)) for kind in KINDS]
-
-
-def read_roster(path: Path, root: Path) -> int:
-    """Put the students of a CSV into the gradebook, and return how many there are.
-
-    The columns are found by their heads: id (or "ID number", "SIS User ID", "student"), first_name, last_name (or
-    name), email.
-
-    Raises:
-        DataError: there is no such file, or no column of ids.
-    """
-    from ulmfit_lib.errors import DataError
-
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"the roster cannot be read: {error}.", where=str(path)) from None
-    students = 0
-    with gradebook_of(root) as gradebook:
-        for number, line in enumerate(csv.DictReader(io.StringIO(text)), start=2):
-            values = {"".join(c for c in (key or "").lower() if c.isalnum()): value for key, value in line.items()}
-            student = _first(values, "id", "idnumber", "sisuserid", "sisloginid", "student", "studentid", "username")
-            if not student:
-                if any((value or "").strip() for value in line.values() if isinstance(value, str)):
-                    heads = ", ".join(key for key in line if key)
-                    raise DataError("there is no id in this row.", where=f"{path.name}, row {number}", fix=heads)
-                continue
-            name = _first(values, "name", "fullname")
-            given = {
-                "first_name": _first(values, "firstname", "givenname") or name.rpartition(" ")[0],
-                "last_name": _first(values, "lastname", "surname", "familyname") or name.rpartition(" ")[2],
-                "email": _first(values, "email", "emailaddress", "mail"),
-            }
-            gradebook.update_or_create_student(student, **{key: value for key, value in given.items() if value})
-            students += 1
-    return students
-
-
-def _first(values: dict[str, str | None], *keys: str) -> str:
-    return next((value.strip() for key in keys if (value := values.get(key)) and value.strip()), "")
