@@ -190,6 +190,14 @@ def test_18_19_rewritten_tests_and_points_count_for_nothing_and_are_called_tampe
     assert [one.maximum for one in outcome.functions] == [RIGHT[one.name] for one in outcome.functions]
 
 
+def test_a_test_cell_that_was_altered_and_claims_nothing_is_no_accusation(box, tmp_path):
+    notebook = solved()
+    notebook["cells"][place(notebook, "test_lowercase")]["source"] += "\nprint('it works!')"
+    outcome = marked(tmp_path, notebook, box)
+    assert points(outcome) == RIGHT
+    assert outcome.look == []
+
+
 def test_30_that_it_is_marked_is_not_in_the_environment(box, tmp_path):
     tells = "def lowercase(*args):\n    import os\n    raise ValueError(' '.join(os.environ))"
     message = marked(tmp_path, stubs(lowercase=tells), box).functions[-1].message

@@ -22,11 +22,11 @@ def with_stored(mark: FunctionMark, submission: Submission, release: Release) ->
     shown = [points for cell in cells if (points := _points_shown(cell, mark)) is not None]
     stored = max(shown) if shown else None
     look = ""
-    if any(not same_code(cell.source, release.tests.get(name, cell.source)) for cell in cells):
-        look = "tampered: the text of its test cell was altered."
     if stored is not None and stored > mark.points:
-        look = f"{look} The notebook shows {stored:g} of {mark.maximum:g} points, the grader gave {mark.points:g}."
-    return replace(mark, stored=stored, look=look.strip())
+        look = f"The notebook shows {stored:g} of {mark.maximum:g} points, the grader gave {mark.points:g}."
+        if any(not same_code(cell.source, release.tests.get(name, cell.source)) for cell in cells):
+            look = f"tampered: the text of its test cell was altered. {look}"
+    return replace(mark, stored=stored, look=look)
 
 
 def _points_shown(cell: Cell, mark: FunctionMark) -> float | None:
