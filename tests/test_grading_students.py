@@ -14,6 +14,7 @@ from ulmfit_lib.checks.sets import SLUGS
 from ulmfit_lib.errors import ConfigError, DataError
 from ulmfit_lib.grading import release, students, validate
 from ulmfit_lib.grading.course import GradingError
+from ulmfit_lib.grading.gradebook import gradebook_of
 from ulmfit_lib.grading.intake import take_in
 from ulmfit_lib.grading.progress import as_text, progress_of
 
@@ -63,6 +64,22 @@ def test_the_zip_is_one_that_the_grader_takes(tmp_path):
     assert json.loads((tmp_path / "submissions" / "ada" / SLUG / f"{SLUG}.ipynb").read_text()) == solved()
 
 
+def test_a_name_that_leads_elsewhere_is_refused(tmp_path):
+    hand_in(tmp_path / "work" / SLUG, solved())
+    for name in ("../ada", "a/b", ".ada", "a:b"):
+        with pytest.raises(ConfigError, match="cannot stand in a file's name"):
+            students.zip_work(tmp_path, SLUG, name)
+    assert students.zip_work(tmp_path, SLUG, "Ada Love").name == f"Ada Love-{SLUG}.zip"
+
+
+def test_what_to_hand_in_is_asked(tmp_path, monkeypatch):
+    from ulmfit_lib.commands import app
+
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match="make submit SET=1"):
+        app(["submit"], standalone_mode=False)
+
+
 def test_nothing_to_hand_in_is_said(tmp_path):
     with pytest.raises(DataError, match="there is no such file"):
         students.zip_work(tmp_path, SLUG)
@@ -91,6 +108,8 @@ def test_a_release_that_was_edited_by_hand_is_not_written_over(tmp_path, monkeyp
     root = course_in(tmp_path)
     path = root / "exercises" / SLUG / f"{SLUG}.ipynb"
     assert release.edited(root) == release.write(root) == []
+    with gradebook_of(root) as gradebook:  # so nbgrader's own commands can begin
+        assert gradebook.find_assignment(SLUG).max_score == SET.points
     opened = json.loads(path.read_bytes())  # what Jupyter changes by saving is no edit
     opened["metadata"]["language_info"]["version"] = "3.11.7"
     path.write_text(json.dumps(opened))

@@ -27,13 +27,18 @@ def student(
 
 @app.command(epilog="Example: ulmfit submit 1")
 def submit(
-    which: SetName,
+    which: SetName = "",
     name: Annotated[str, typer.Option(help="Your name or number, as your course wants it in the file's name.")] = "",
 ) -> None:
     """Zip your notebook of a problem set, to hand it in."""
+    from ulmfit_lib.errors import ConfigError
     from ulmfit_lib.grading.progress import as_text, progress_of
     from ulmfit_lib.grading.students import sets_meant, zip_work
 
+    if not which:
+        raise ConfigError(
+            "Which problem set do you hand in?", fix="For the first: make submit SET=1, or ulmfit submit 1."
+        )
     for slug in sets_meant(which):
         path = zip_work(Path.cwd(), slug, name)
         typer.echo(as_text(progress_of(Path.cwd(), [slug])))

@@ -16,6 +16,7 @@ from pathlib import Path
 from ulmfit_lib.errors import UlmfitError
 from ulmfit_lib.files import write_atomically
 from ulmfit_lib.grading.course import ROOT, GradingError, nbgrader_api, succeed
+from ulmfit_lib.grading.gradebook import register
 
 
 def slugs(root: Path = ROOT) -> list[str]:
@@ -62,7 +63,7 @@ def edited(root: Path = ROOT) -> list[str]:
 
 
 def write(root: Path = ROOT) -> list[str]:
-    """Write every release that changed, and return their names.
+    """Write every release that changed, and return their names; the gradebook learns of all of them.
 
     Raises:
         GradingError: a notebook in exercises/ was edited by hand; nothing is written.
@@ -77,6 +78,8 @@ def write(root: Path = ROOT) -> list[str]:
         if not _same(_released(root, slug), content):
             write_atomically(_released(root, slug), content)
             changed.append(slug)
+    for slug in slugs(root):
+        register(root, slug)  # so that nbgrader's own commands know it, also before the first `make grade`
     return changed
 
 

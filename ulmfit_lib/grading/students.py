@@ -1,5 +1,6 @@
 """The student's side: a copy of the release to work in, and a zip of it to hand in. Nothing is ever written over."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -54,10 +55,15 @@ def zip_work(root: Path, slug: str, student: str = "") -> Path:
     """Zip what a student made of a set, to hand in.
 
     Raises:
+        ConfigError: the student's name cannot stand in a file's name.
         DataError: there is nothing to hand in, or it is no notebook any more.
     """
     from ulmfit_lib.grading.submission import SubmissionError, read
 
+    if not re.fullmatch(r"(\w[\w .@+-]*)?", student):
+        raise ConfigError(
+            f"{student!r} cannot stand in a file's name.", fix="Letters, digits, spaces and . @ + - _ can."
+        )
     notebook = root / "work" / slug / f"{slug}.ipynb"
     try:
         read(notebook)
