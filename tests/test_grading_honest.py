@@ -208,7 +208,7 @@ def test_the_right_parts_earn_all_their_points(box, tmp_path, make):
 @pytest.mark.parametrize(
     ("source", "says"),
     [
-        ("def lowercase(text:\n    return text", "SyntaxError"),
+        ("def lowercase(text:\n    return text", "SyntaxError: '(' was never closed (line 1)."),
         ("def lowercase(text):\nreturn text", "IndentationError"),
         ("", "its cell does not define it"),
         ("def Lowercase(text): return text", "its cell does not define it"),

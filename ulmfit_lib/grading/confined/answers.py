@@ -140,8 +140,8 @@ def _described(error: BaseException) -> list[str]:
             number = place.tb_lineno - code.co_firstlineno + 1
             line = f"line {number}" if code.co_name == "<module>" else f"line {number} of {code.co_name}"
         place = place.tb_next
-    if isinstance(error, SyntaxError) and not line:
-        line = f"line {error.lineno}"
+    if isinstance(error, SyntaxError) and not line:  # the cell does not even compile; its text says the line again
+        return [_text(lambda: type(error).__name__), _text(lambda: error.msg), f"line {error.lineno}"]
     return [_text(lambda: type(error).__name__), _text(lambda: str(error)), line]
 
 
