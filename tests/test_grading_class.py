@@ -197,6 +197,17 @@ def test_a_graders_own_mark_is_kept_and_counts(course, tmp_path):
     assert "Half of it &lt;is&gt; right." in page(eve)
 
 
+def test_who_waits_for_a_person_is_said(course, tmp_path, capsys):
+    copy = shutil.copytree(course, tmp_path / "copy")
+    grade_and_report(copy, None, SLUG, only=["ada"])
+    assert "waits for a person" not in capsys.readouterr().out
+    with gradebook_of(copy) as gradebook:
+        gradebook.find_submission_notebook(SLUG, SLUG, "ada").grades[0].needs_manual_grade = True
+        gradebook.db.commit()
+    grade_and_report(copy, None, SLUG, only=["ada"])
+    assert "waits for a person, in nbgrader's formgrader (1):\n  ada\n" in capsys.readouterr().out
+
+
 def test_a_check_that_was_mended_gives_old_mark_new_mark_and_why(course, tmp_path, monkeypatch):
     copy = shutil.copytree(course, tmp_path / "copy")
     record = Records(copy).path(SLUG, "ada")

@@ -131,11 +131,14 @@ def _say(console: Console, root: Path, run: ClassRun) -> None:
         known = ", ".join(f"{name} ({count})" for name, count in one.mistakes[:2])
         table.add_row(one.name, f"{one.right} of {one.students}", str(one.unwritten or ""), known)
     console.print(table)
-    totals = [row.total for row in rows_of(root, slug) if row.total is not None]
+    rows = rows_of(root, slug)
+    totals = [row.total for row in rows if row.total is not None]
     if totals:
         middle = sorted(totals)[len(totals) // 2]
         console.print(f"points: {min(totals):g} to {max(totals):g}, in the middle {middle:g}")
     _list(console, "failed, without a mark", [f"{o.student}: {o.reason}" for o in outcomes if o.status == FAILED])
+    waiting = [row.student for row in rows if row.status == "read"]
+    _list(console, "a written answer waits for a person, in nbgrader's formgrader", waiting)
     _list(console, "to be looked at", [f"{o.student}, {look}" for o in outcomes for look in o.look])
     _list(console, "another mark than before", [text for record in run.marked if (text := _change(record))])
     if any(one.way == UNCONFINED for one in outcomes):
