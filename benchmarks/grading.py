@@ -152,7 +152,7 @@ def main() -> int:
                 [
                     sys.executable,
                     "-c",
-                    f"from pathlib import Path; from ulmfit_lib.grading.gradebook import register; "
+                    f"from pathlib import Path; from ulmfit_lib.grading.release import register; "
                     f"register(Path('.'), {slug!r})",
                 ],
                 cwd=folder,

@@ -14,8 +14,9 @@ from test_grading_class import by_student, course_in
 
 from ulmfit_lib.grading import grade as grading
 from ulmfit_lib.grading.grade import grade_class
-from ulmfit_lib.grading.gradebook import gradebook_of, register
+from ulmfit_lib.grading.gradebook import gradebook_of
 from ulmfit_lib.grading.records import Records
+from ulmfit_lib.grading.release import register
 
 STUDENTS = {"ada": solved(), "bob": stubs(), "cleo": solved()}
 WANTED = {"ada": SET.points, "bob": 0, "cleo": SET.points}

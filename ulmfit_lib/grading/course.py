@@ -21,6 +21,11 @@ class GradingError(UlmfitError):
     """nbgrader could not do what it was asked; its own words are in the message."""
 
 
+def gradebook_path(root: Path) -> Path:
+    """Return where the gradebook of the course in `root` lies."""
+    return root / "runs" / "grading" / "gradebook.db"
+
+
 @contextlib.contextmanager
 def nbgrader_api(root: Path = ROOT, **settings: dict) -> Iterator["NbGraderAPI"]:
     """Give nbgrader's API for the course in `root`, quiet, with its database closed at the end.
@@ -38,8 +43,8 @@ def nbgrader_api(root: Path = ROOT, **settings: dict) -> Iterator["NbGraderAPI"]
     for section, values in settings.items():
         config[section].update(values)
     if "db_url" not in settings.get("CourseDirectory", {}):
-        (root / "runs" / "grading").mkdir(parents=True, exist_ok=True)
-        config.CourseDirectory.db_url = f"sqlite:///{root / 'runs' / 'grading' / 'gradebook.db'}"
+        gradebook_path(root).parent.mkdir(parents=True, exist_ok=True)
+        config.CourseDirectory.db_url = f"sqlite:///{gradebook_path(root)}"
     api = NbGraderAPI(config=config)
     api.log = logging.getLogger("nbgrader")
     try:

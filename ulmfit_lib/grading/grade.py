@@ -17,11 +17,12 @@ from pathlib import Path
 from ulmfit_lib.errors import UlmfitError
 from ulmfit_lib.files import write_atomically
 from ulmfit_lib.grading.checker import fingerprint
-from ulmfit_lib.grading.gradebook import gradebook_of, late_days, register, store
+from ulmfit_lib.grading.gradebook import gradebook_of, late_days, store
 from ulmfit_lib.grading.marking import Marker, release_of, submitted
 from ulmfit_lib.grading.mend import mended
 from ulmfit_lib.grading.outcome import DONE, Outcome, from_json
 from ulmfit_lib.grading.records import Record, Records
+from ulmfit_lib.grading.release import register
 from ulmfit_lib.grading.sandbox import Limits
 from ulmfit_lib.grading.submission import Release, SubmissionError, read
 from ulmfit_lib.parallel import in_processes

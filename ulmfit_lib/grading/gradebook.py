@@ -1,16 +1,13 @@
 """Writing marks into nbgrader's gradebook and reading them out again; only the grader itself ever does."""
 
 import contextlib
-import hashlib
-import tempfile
 import warnings
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ulmfit_lib.files import write_atomically
-from ulmfit_lib.grading.course import alembic_found, nbgrader_api, succeed
+from ulmfit_lib.grading.course import alembic_found, gradebook_path
 from ulmfit_lib.grading.mend import unanswered
 from ulmfit_lib.grading.outcome import FAILED, Outcome
 from ulmfit_lib.grading.submission import Release, Submission
@@ -26,7 +23,7 @@ def gradebook_of(root: Path) -> Iterator["Gradebook"]:
     """Open the gradebook of the course in `root`; it is made when it is missing."""
     from nbgrader.api import Gradebook
 
-    path = root / "runs" / "grading" / "gradebook.db"
+    path = gradebook_path(root)
     path.parent.mkdir(parents=True, exist_ok=True)
     with alembic_found(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -34,22 +31,8 @@ def gradebook_of(root: Path) -> Iterator["Gradebook"]:
             yield gradebook
 
 
-def register(root: Path, slug: str) -> None:
-    """See that the gradebook knows the problem set as it is released now: its cells and their points."""
-    stamp = root / "runs" / "grading" / "registered" / f"{slug}.txt"
-    source = root / "solutions" / slug / f"{slug}.ipynb"
-    digest = hashlib.sha256(source.read_bytes()).hexdigest()
-    if stamp.exists() and stamp.read_text() == digest and _knows(root, slug):
-        return
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        nbgrader_api(root, CourseDirectory={"release_directory": folder}) as api,
-    ):
-        succeed(api.generate_assignment(slug, force=True, create=True), f"to register {slug}")
-    write_atomically(stamp, digest)
-
-
-def _knows(root: Path, slug: str) -> bool:
+def knows(root: Path, slug: str) -> bool:
+    """Return whether the gradebook knows a problem set."""
     from nbgrader.api import MissingEntry
 
     with gradebook_of(root) as gradebook:

@@ -73,19 +73,16 @@ def take_in(source: Path, root: Path, slug: str = "") -> Intake:
         found = list(_in_zip(zipfile.ZipFile(source), PurePosixPath(), intake))
     else:
         raise DataError("this is neither a folder nor a zip.", where=str(source))
-    newest: dict[tuple[str, str], _Found] = {}
+    handed_in: dict[tuple[str, str], list[_Found]] = {}
     for one, (student, which) in zip(found, _whose(found, slug, source, root), strict=True):
-        if not student or not which:
+        if student and which:
+            handed_in.setdefault((student, which), []).append(one)
+        else:
             intake.refused.append(f"{one.path}: no name of a student or of a problem set in it")
-            continue
-        other = newest.get((student, which))
-        if other is None or other.when <= one.when:
-            newest[student, which] = one
-        if other is not None:
-            counts = newest[student, which]
-            intake.refused.append(f"{(other if counts is one else one).path}: {student} has a newer one, {counts.path}")
-    for (student, which), one in newest.items():
-        _put(one, student, which, root, intake)
+    for (student, which), several in handed_in.items():
+        *older, newest = sorted(several, key=lambda one: one.when)
+        intake.refused += [f"{one.path}: {student} has a newer one, {newest.path}" for one in older]
+        _put(newest, student, which, root, intake)
     if not intake.taken and not intake.same:
         why = f" Left out: {'; '.join(intake.refused[:5])}." if intake.refused else ""
         fix = "A notebook is named after its set, or its folder is, or name the set: SET=01_tokenization."
@@ -105,12 +102,12 @@ def _whose(found: list[_Found], slug: str, source: Path, root: Path) -> list[tup
     named = {which for which, student in zip(sets, students, strict=True) if student}
     folders = Counter(which for _, which in together)
     alone = {which for which in sets if which not in named and folders[which] == 1}  # of one student, who is the source
-    known = ids_by_name(root)
-    return [
-        (known.get(as_key(name), name), which)
+    names = [
+        _name_in(source.resolve().stem, which) if which in alone else student
         for student, which in zip(students, sets, strict=True)
-        for name in [_name_in(source.resolve().stem, which) if which in alone else student]
     ]
+    known = ids_by_name(root)
+    return [(known.get(as_key(name), name), which) for name, which in zip(names, sets, strict=True)]
 
 
 def _put(one: _Found, student: str, slug: str, root: Path, intake: Intake) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from ulmfit_lib.errors import UlmfitError
 from ulmfit_lib.files import write_atomically
 from ulmfit_lib.grading.course import ROOT, GradingError, nbgrader_api, succeed
-from ulmfit_lib.grading.gradebook import register
+from ulmfit_lib.grading.gradebook import knows
 
 
 def slugs(root: Path = ROOT) -> list[str]:
@@ -24,19 +24,34 @@ def slugs(root: Path = ROOT) -> list[str]:
     return sorted(path.parent.name for path in (root / "solutions").glob("*/*.ipynb"))
 
 
-def generate(root: Path = ROOT, only: Sequence[str] = ()) -> dict[str, bytes]:
+def generate(root: Path = ROOT, only: Sequence[str] = (), *, in_gradebook: bool = False) -> dict[str, bytes]:
     """Return the released notebook of each problem set (or of those in `only`), made by nbgrader from solutions/.
+
+    With `in_gradebook` the course's gradebook learns of them: of their cells and points.
 
     Raises:
         GradingError: nbgrader refuses a notebook; its reason is in the message.
     """
     with tempfile.TemporaryDirectory() as folder:
         release = Path(folder) / "release"
-        course = {"release_directory": str(release), "db_url": f"sqlite:///{folder}/gradebook.db"}
+        course = {"release_directory": str(release)}
+        if not in_gradebook:
+            course["db_url"] = f"sqlite:///{folder}/gradebook.db"
         with nbgrader_api(root, CourseDirectory=course) as api:
             for slug in only or slugs(root):
+                source = _digest_of_source(root, slug)
                 succeed(api.generate_assignment(slug, force=True, create=True), f"to release {slug}")
+                if in_gradebook:
+                    write_atomically(_registered(root, slug), source)
         return {slug: _signed((release / slug / f"{slug}.ipynb").read_bytes()) for slug in only or slugs(root)}
+
+
+def register(root: Path, slug: str) -> None:
+    """See that the gradebook knows the problem set as it is released now: its cells and their points."""
+    stamp = _registered(root, slug)
+    if stamp.exists() and stamp.read_text() == _digest_of_source(root, slug) and knows(root, slug):
+        return
+    generate(root, [slug], in_gradebook=True)
 
 
 def outdated(root: Path = ROOT) -> list[str]:
@@ -63,7 +78,9 @@ def edited(root: Path = ROOT) -> list[str]:
 
 
 def write(root: Path = ROOT) -> list[str]:
-    """Write every release that changed, and return their names; the gradebook learns of all of them.
+    """Write every release that changed, and return their names.
+
+    The gradebook learns of all, so that nbgrader's own commands know them before the first `make grade`.
 
     Raises:
         GradingError: a notebook in exercises/ was edited by hand; nothing is written.
@@ -74,12 +91,10 @@ def write(root: Path = ROOT) -> list[str]:
             fix="Make the change in solutions/ instead, delete the edited notebook, and run `make release` again.",
         )
     changed = []
-    for slug, content in generate(root).items():
+    for slug, content in generate(root, in_gradebook=True).items():
         if not _same(_released(root, slug), content):
             write_atomically(_released(root, slug), content)
             changed.append(slug)
-    for slug in slugs(root):
-        register(root, slug)  # so that nbgrader's own commands know it, also before the first `make grade`
     return changed
 
 
@@ -91,6 +106,15 @@ def _signed(content: bytes) -> bytes:
     notebook = json.loads(content)
     notebook["metadata"]["ulmfit"] = {"release": _digest(notebook["cells"])}
     return (json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()
+
+
+def _digest_of_source(root: Path, slug: str) -> str:
+    return hashlib.sha256((root / "solutions" / slug / f"{slug}.ipynb").read_bytes()).hexdigest()
+
+
+def _registered(root: Path, slug: str) -> Path:
+    """Return where the digest of the source stands that the gradebook has learned."""
+    return root / "runs" / "grading" / "registered" / f"{slug}.txt"
 
 
 def _released(root: Path, slug: str) -> Path:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ulmfit_lib.errors import DataError
+from ulmfit_lib.grading.course import gradebook_path
 from ulmfit_lib.grading.gradebook import gradebook_of
 
 _IDS = ("id", "idnumber", "sisuserid", "sisloginid", "student", "studentid", "username")
@@ -95,7 +96,7 @@ def ids_by_name(root: Path) -> dict[str, str]:
     Platforms name a file after the person, and a roster knows the person's id. A name that two students share, or
     that is somebody's id, is not in it.
     """
-    if not (root / "runs" / "grading" / "gradebook.db").exists():
+    if not gradebook_path(root).exists():
         return {}
     found: dict[str, set[str]] = {}
     with gradebook_of(root) as gradebook:

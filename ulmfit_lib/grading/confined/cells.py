@@ -3,7 +3,7 @@
 import ast
 import re
 import symtable
-from ast import parse
+from ast import parse  # by its own name, as in `answers`
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
