@@ -6,7 +6,7 @@ from functools import lru_cache
 import pytest
 from graders import EXERCISES, MISTAKES, RIGHT_ANSWERS, as_student_function
 
-from ulmfit_lib.checks.engine import _outcome, _same, first_wrong, random_inputs, run_check
+from ulmfit_lib.checks.engine import _outcome, _same, call_answer, first_wrong, random_inputs, run_check
 from ulmfit_lib.checks.sets import exercise as exercise_named
 
 SEEDS = range(200)
@@ -41,8 +41,9 @@ def test_right_answers_get_full_marks_on_every_seed(exercise):
         assert run_check(exercise, answer).points == exercise.points, label
     for seed in SEEDS:
         inputs = random_inputs(exercise, seed, 20)
+        expected = [call_answer(exercise, exercise.reference, args) for args in inputs]
         for label, answer in answers.items():
-            wrong = first_wrong(exercise, answer, inputs)
+            wrong = first_wrong(exercise, answer, inputs, expected)
             assert wrong is None, f"{label}, seed {seed}: {wrong.failure}"
 
 

@@ -167,6 +167,8 @@ def _first_key(got: dict, expected: dict, tolerance: float, arrays: str) -> str 
 def _first_entry(got: Any, expected: Any, tolerance: float) -> str | None:
     import numpy as np
 
+    if np.array_equal(got, expected):  # as most are; to ask how close they lie takes ten times as long
+        return None
     if np.issubdtype(expected.dtype, np.floating):
         wrong = ~np.isclose(got, expected, rtol=tolerance, atol=tolerance, equal_nan=True)
     else:

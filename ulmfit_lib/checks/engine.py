@@ -7,6 +7,7 @@ function is a stand-in that sends each call into a sandbox).
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
+from itertools import tee
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -139,13 +140,15 @@ def call_answer(exercise: Exercise, function: Callable[..., Any], args: Args) ->
     return returned
 
 
-def _try_call(exercise: Exercise, function: Callable[..., Any], args: Args) -> None:
+def _try_call(exercise: Exercise, function: Callable[..., Any], args: Args, expected: Any) -> None:
     """Call the answer once and raise `Wrong` at the first step that fails.
 
-    The expected value is computed first, and either is called with a copy of its own: an answer that changes its
-    arguments in place spoils nothing.
+    Args:
+        exercise: what the function should do.
+        function: the answer.
+        args: what it is called with; a copy, so that an answer that changes its arguments in place spoils nothing.
+        expected: what the reference returned for the same arguments.
     """
-    expected = call_answer(exercise, exercise.reference, args)
     # Adapters turn the tensors that a student works with into arrays.
     arrays = "tensor" if exercise.adapter else "array"
 
@@ -219,11 +222,23 @@ def _line_of(error: BaseException) -> str:
     return f" (line {lines[0][1]} of {lines[0][0]})" if lines else ""
 
 
-def first_wrong(exercise: Exercise, function: Callable[..., Any], inputs: Iterable[Args]) -> Wrong | None:
-    """Return the failure on the first of the inputs that the answer gets wrong, or None."""
-    for args in inputs:
+def first_wrong(
+    exercise: Exercise, function: Callable[..., Any], inputs: Iterable[Args], expected: Iterable[Any] | None = None
+) -> Wrong | None:
+    """Return the failure on the first of the inputs that the answer gets wrong, or None.
+
+    Args:
+        exercise: what the function should do.
+        function: the answer.
+        inputs: the arguments of each call.
+        expected: what the reference returns for each, where that is known; else it is asked.
+    """
+    if expected is None:
+        inputs, again = tee(inputs)
+        expected = (call_answer(exercise, exercise.reference, args) for args in again)
+    for args, right in zip(inputs, expected, strict=True):
         try:
-            _try_call(exercise, function, args)
+            _try_call(exercise, function, args, right)
         except Wrong as wrong:
             return wrong
     return None
@@ -253,7 +268,7 @@ def smallest_wrong_input(exercise: Exercise, function: Callable[..., Any], n_ran
     )
     @hypothesis.given(st.randoms(use_true_random=False).map(exercise.inputs))
     def attempt(args: Args) -> None:
-        _try_call(exercise, function, args)
+        _try_call(exercise, function, args, call_answer(exercise, exercise.reference, args))
 
     try:
         attempt()
