@@ -16,8 +16,8 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 .PHONY: course
-course: $(READY) ## set up, train the whole pipeline on the shipped reviews, build the site
-	$(BIN)/ulmfit run --out $(RUN) --resume
+course: $(READY) ## set up, train the whole pipeline on the shipped reviews (ARGS: options of ulmfit run), build the site
+	$(BIN)/ulmfit run --out $(RUN) --resume $(ARGS)
 	$(BIN)/python -m ulmfit_lib.authoring.book
 	@echo
 	@echo "The trained models and the report:  $(CURDIR)/$(RUN)"

@@ -54,7 +54,8 @@ def sandbox() -> None:
     require_or_skip("sandbox", sandbox_works(), "bubblewrap is missing or may not make namespaces")
 
 
-# What `make test` spends its minutes on: the part, its budget in minutes, and what its tests' names begin with.
+# What `make test` spends its minutes on: the part, its budget in minutes on two cores, and what its tests' names begin
+# with.
 PARTS = (
     ("nbval", 6, ("book/", "solutions/")),
     ("exercise proofs", 3, ("tests/test_graders.py",)),
@@ -78,9 +79,11 @@ def pytest_terminal_summary(terminalreporter) -> None:
             kind = reason.removeprefix("Skipped: ").split(":")[0]
             kinds[kind] = kinds.get(kind, 0) + 1
     if sum(seconds.values()) > 60:
-        terminalreporter.section("minutes spent, summed over the processes")
+        processes = terminalreporter.config.getoption("numprocesses", None) or 1
+        shared = f"; {processes} processes shared the work" if processes > 1 else ""
+        terminalreporter.section(f"minutes spent{shared}")
         for name, budget, _ in PARTS:
-            terminalreporter.write_line(f"{name:18}{seconds[name] / 60:5.1f} of {budget}")
+            terminalreporter.write_line(f"{name:18}{seconds[name] / 60 / processes:5.1f} of {budget}")
     if kinds:
         listed = ", ".join(f"{count} for {kind}" for kind, count in sorted(kinds.items()))
         terminalreporter.write_line(f"skipped: {listed}")

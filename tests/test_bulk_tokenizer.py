@@ -73,11 +73,17 @@ def test_tokens_are_those_of_fastai(old_hand, theirs, texts):
     assert old_hand(texts) == [list(tokens) for tokens in theirs(texts)]
 
 
+@pytest.fixture(scope="module")
+def alone():
+    """A tokenizer that is never given two runs at once."""
+    return WordTokenizer()
+
+
 @settings(max_examples=60)
 @given(st.lists(st.one_of(CROSSING, WORDY, TEXTS).map(str.split), max_size=5))
-def test_runs_learned_together_are_split_as_each_is_alone(runs):
+def test_runs_learned_together_are_split_as_each_is_alone(alone, runs):
     runs = [run for some in runs for run in some]
-    together, alone = WordTokenizer().remember(runs), WordTokenizer()
+    together = WordTokenizer().remember(runs)
     for run in runs:
         kept = alone._split(run)
         assert together[run].words == kept.words
