@@ -15,8 +15,9 @@ NBVAL := -p ulmfit_lib.authoring.nbval_environment --nbval --nbval-current-env
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
+# ARGS="--epochs 1": options of `ulmfit run`.
 .PHONY: course
-course: $(READY) ## set up, train the whole pipeline on the shipped reviews (ARGS: options of ulmfit run), build the site
+course: $(READY) ## set up, train the whole pipeline on the shipped reviews, build the site
 	$(BIN)/ulmfit run --out $(RUN) --resume $(ARGS)
 	$(BIN)/python -m ulmfit_lib.authoring.book
 	@echo
