@@ -11,6 +11,8 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
+from ulmfit_lib.authoring import colab
+
 EXCUSED = "nbval-ignore-output"  # tag of a cell whose output is not compared: it times, or it samples
 MAY_RAISE = "raises-exception"
 #: The greatest part of a notebook's cells with output that may be excused from comparison.
@@ -127,7 +129,8 @@ def fingerprint(notebook: NotebookNode, cell: NotebookNode) -> str:
     """Return a hash of all the code that a cell's output depends on: its own and that of the cells before it."""
     sources = []
     for earlier in code_cells(notebook):
-        sources.append(earlier.source)
+        if earlier.get("id") != colab.ID:  # no output depends on it
+            sources.append(earlier.source)
         if earlier is cell:
             break
     return hashlib.sha256("\0".join(sources).encode()).hexdigest()[:16]

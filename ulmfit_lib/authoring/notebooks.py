@@ -26,6 +26,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
+from ulmfit_lib.authoring import colab
 from ulmfit_lib.authoring import notebook_form as form
 from ulmfit_lib.errors import DataError, UlmfitError
 from ulmfit_lib.files import write_atomically
@@ -153,6 +154,7 @@ def refresh(
     name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
     try:
         before, stored = _read(path)
+        colab.see_to(stored, path, root)
         notebook = copy.deepcopy(stored)
         if run:
             execute(notebook, path.parent, timeout)
