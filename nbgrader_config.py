@@ -28,6 +28,12 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 
+# What `nbgrader zip_collect` reads from the names in a zip of downloaded/NN_stage/archive/: ada_01_tokenization.ipynb,
+# ada_01_tokenization_attempt_2026-05-01-10-00-00_01_tokenization.ipynb or ada/01_tokenization.ipynb. (`make grade`
+# knows the names that platforms give, and needs no such step.)
+_ATTEMPT = r"(?:_\d\d_[a-z_]+_attempt_[^/]*?)?"
+c.FileNameCollectorPlugin.named_regexp = rf".*/(?P<student_id>[^/]+?){_ATTEMPT}[/_](?P<file_id>\d\d_[a-z_]+)\.ipynb$"
+
 # What late days cost: nothing by default. For a tenth of the points a day after two free days:
 # c.LateDays.free_days = 2
 # c.LateDays.share_a_day = 0.1

@@ -262,3 +262,16 @@ def test_the_feedback_says_what_went_wrong(graded):
 def test_what_nbgrader_says_is_passed_on():
     with pytest.raises(GradingError, match="no such notebook"):
         succeed({"success": False, "log": "no such notebook"}, "to release 99")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ada_l_01_tokenization", "ada_l/01_tokenization", "ada_l_01_tokenization_attempt_2026-05-01_01_tokenization"],
+)
+def test_zip_collect_knows_whose_a_notebook_is(name):
+    from nbgrader.plugins.zipcollect import FileNameCollectorPlugin
+    from traitlets.config import PyFileConfigLoader
+
+    config = PyFileConfigLoader("nbgrader_config.py", path=str(ROOT)).load_config()
+    found = FileNameCollectorPlugin(config=config).collect(f"/course/downloaded/01_tokenization/extracted/{name}.ipynb")
+    assert found == {"student_id": "ada_l", "file_id": "01_tokenization"}
