@@ -6,11 +6,13 @@
   takes the colour of the text around it, light or dark.
 - The questions of a chapter get a form that `course.js` can work with (see `quizzes`), and each page of some length
   says how long it takes to read.
+- What a cell printed in columns keeps them on a narrow screen.
 - `{live}` puts a live piece into a page (see `site_live`); without Pyodide a sentence stands in its place.
 - Numbers and model cards come from receipts (see `site_results`).
 - The small defects of the theme that every page would share are mended: see `mend_theme`.
 """
 
+import html
 import re
 from collections.abc import Container
 from pathlib import Path
@@ -40,6 +42,9 @@ _THEME_ICON = re.compile(r'(<i class="theme-switch [^>]*?)\s+title="[^"]*"')
 _EMPTY_HEADER = re.compile(r'<th(?: class="head")?>(?:<p></p>)?</th>')
 _NOT_PROSE = re.compile(r"<(svg|pre|script|style|table)\b.*?</\1>", re.DOTALL)
 _CHAPTER = re.compile(r"book/\d\d_")
+_PRINTED = re.compile(r'(<div class="output [^>]*><div class="highlight">)<pre>(.*?)</pre>', re.DOTALL)
+_COLUMNS = re.compile(r"\S {2,}\S")
+_WIDEST_TABLE = 80  # characters; what is wider is prose, which may break
 _FOLDED_CODE = re.compile(r'<details class="[^"]*hide above-input">.*?</details>', re.DOTALL)
 WORDS_A_MINUTE, CODE_LINES_A_MINUTE = 200, 30  # unhurried reading of prose, and of code that one follows
 _LOOKED_UP_NOT_READ = ("book/index", "book/glossary", "book/references")
@@ -134,6 +139,23 @@ def add_reading_time(body: str, page: str, pages: Container[str] = ()) -> str:
     return body.replace("</h1>", f"</h1>\n{line}", 1)
 
 
+def keep_columns(body: str) -> str:
+    """Mark what was printed in columns, so that it scrolls where other output breaks its lines.
+
+    >>> keep_columns('<div class="output stream"><div class="highlight"><pre>a   b\\n1   2</pre>')
+    '<div class="output stream"><div class="highlight"><pre class="columns">a   b\\n1   2</pre>'
+    """
+
+    def marked(found: re.Match[str]) -> str:
+        lines = html.unescape(re.sub(r"<[^>]+>", "", found[2])).split("\n")
+        in_columns = sum(bool(_COLUMNS.search(line)) for line in lines) >= 2
+        if not in_columns or max(map(len, lines)) > _WIDEST_TABLE:
+            return found[0]
+        return f'{found[1]}<pre class="columns">{found[2]}</pre>'
+
+    return _PRINTED.sub(marked, body)
+
+
 class Live(SphinxDirective):
     """A live piece: `{live} tokens`, `{live} stream` or `{live} padding`."""
 
@@ -143,8 +165,8 @@ class Live(SphinxDirective):
         """Return the place that `live.js` fills, with a sentence for readers without JavaScript."""
         piece = self.arguments[0]
         self.env.metadata[self.env.docname]["live"] = piece
-        html = f'<div class="live" data-piece="{piece}"><p class="live-note">{_LIVE_NOTE}</p></div>'
-        return [nodes.raw("", html, format="html")]
+        place = f'<div class="live" data-piece="{piece}"><p class="live-note">{_LIVE_NOTE}</p></div>'
+        return [nodes.raw("", place, format="html")]
 
 
 def find_pyodide(app: Sphinx) -> None:
@@ -161,7 +183,7 @@ def mend_body(app: Sphinx, pagename: str, templatename: str, context: dict[str, 
                 app.add_js_file("live.js", defer="defer")
             else:
                 body = body.replace(_LIVE_NOTE, _LEFT_OUT_NOTE).replace("data-piece=", "data-left-out=")
-        context["body"] = add_reading_time(mark_up(body), pagename, app.env.found_docs)
+        context["body"] = keep_columns(add_reading_time(mark_up(body), pagename, app.env.found_docs))
 
 
 def mend_theme(page: str) -> str:
