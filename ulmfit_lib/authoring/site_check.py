@@ -45,6 +45,8 @@ _LOADS = {  # what a browser fetches by itself, tag by tag
     "link": ("href",),
 }
 _LINKS_THAT_LOAD_NOTHING = {"canonical", "next", "prev", "index", "search", "author", "license", "alternate", "help"}
+# Half of all tags: the words of coloured code. They load nothing, and nothing leads to them.
+_COLOURED = re.compile(r'<span(?: class="[\w -]*")?>|</span>')
 _FILE_NAME = re.compile(r"\.(svg|png|jpe?g|gif|webp)\s*$", re.IGNORECASE)
 
 
@@ -61,7 +63,7 @@ class Page(HTMLParser):
         self.text_length = 0
         self._code: list[str] = []
         self._within: list[str] = []  # open script, style and article elements
-        self.feed(html)
+        self.feed(_COLOURED.sub("", html))
         self.close()
 
     @property
