@@ -37,10 +37,12 @@ class Artifact:
 
     @property
     def direction(self) -> str:
+        """The direction in which its model reads: "forward" or "backward"."""
         return self.config["direction"]
 
     @property
     def sizes(self) -> dict[str, int]:
+        """The sizes of its model, such as `emb_sz` and `vocab_sz`."""
         return self.config["sizes"]
 
 

@@ -169,7 +169,11 @@ class ClassifierHead(nn.Module):
         self.lin_ftrs, self.ps = list(lin_ftrs), list(ps)
 
     def forward(self, pooled: Tensor) -> Tensor:
-        """Return logits (bs, n_classes) for pooled outputs (bs, n_in)."""
+        """Return logits (bs, n_classes) for pooled outputs (bs, n_in).
+
+        Raises:
+            ConfigError: one document alone, in training.
+        """
         if self.training and len(pooled) == 1:
             raise ConfigError(
                 "Batch normalisation cannot learn from a batch of one document.", fix="Use a batch size of 2 or more."

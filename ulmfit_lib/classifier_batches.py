@@ -91,6 +91,7 @@ class SortedBatches:
 
     @property
     def order(self) -> list[int]:
+        """The places of the documents in the data, in the order in which the batches hold them."""
         return [index for batch in self.batches for index in batch]
 
     def __len__(self) -> int:

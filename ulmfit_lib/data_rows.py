@@ -45,6 +45,7 @@ def check_rows(source: Source, *, valid_fraction: float, seed: int, needs_labels
 
     Raises:
         DataError: as `data.read_texts`.
+        ConfigError: `valid_fraction` does not lie between 0 and 1.
     """
     if not 0 < valid_fraction < 1:
         raise ConfigError(f"valid_fraction must lie between 0 and 1, not {valid_fraction}.")

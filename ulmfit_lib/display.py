@@ -49,6 +49,7 @@ class Bars(Watch):
         self.progress.stop()
 
     def plan(self, stages: list[Stage]) -> None:
+        """Make a bar for each stage."""
         self.stages = {stage.key: stage for stage in stages}
         self.tasks = {
             stage.key: self.progress.add_task(stage.title, total=stage.steps, start=False) for stage in stages
@@ -57,6 +58,7 @@ class Bars(Watch):
         self.progress.start_task(self.tasks[stages[0].key])
 
     def step(self, key: str, n: int = 1, text: str = "", share: float = 0.0) -> None:
+        """Move the bar of a stage on by `n` steps, and print the line that comes with it, if one does."""
         stage, task = self.stages[key], self.tasks[key]
         if text:
             self.console.print(f"{stage.title}: {text}", highlight=False, markup=False, soft_wrap=True)

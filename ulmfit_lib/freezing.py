@@ -99,6 +99,9 @@ def check_freeze_to(n: int, n_groups: int) -> int:
 def discriminative_lrs(lr: float, n_groups: int, factor: float = 2.6) -> list[float]:
     """Return one rate a group, `lr` for the last and `factor` times less for each group before.
 
+    Raises:
+        ConfigError: the factor is not positive.
+
     Source: Howard and Ruder 2018, section 3.2; in fastai `slice(lr / 2.6**4, lr)` over five groups.
 
     >>> discriminative_lrs(8.0, n_groups=3, factor=2)
@@ -296,7 +299,11 @@ class UnfreezingPlan:
         return cls(tuple(Stage(n, lr * scale, epochs=length) for n, lr, length in stages))
 
     def in_steps(self, steps: Sequence[int]) -> Self:
-        """Return the same plan with its stages counted in steps (batches): one number a stage."""
+        """Return the same plan with its stages counted in steps (batches): one number a stage.
+
+        Raises:
+            ConfigError: more numbers or fewer than stages.
+        """
         if len(steps) != len(self.stages):
             raise ConfigError(f"This plan has {len(self.stages)} stages; {len(steps)} lengths were given.")
         changed = (replace(stage, epochs=None, steps=n) for stage, n in zip(self.stages, steps, strict=True))

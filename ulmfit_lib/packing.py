@@ -46,6 +46,7 @@ class Part:
 
     @property
     def n_tokens(self) -> int:
+        """How many ids its documents hold."""
         return sum(len(doc) for doc in self.docs)
 
 

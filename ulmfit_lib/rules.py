@@ -211,6 +211,7 @@ class Step(NamedTuple):
 
     @property
     def changed(self) -> bool:
+        """Whether the rule did anything."""
         return self.before != self.after
 
 

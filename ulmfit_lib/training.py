@@ -162,6 +162,7 @@ class Loader:
             self.batches.epoch = epoch
 
     def to(self, device: torch.device) -> None:
+        """Give batches on this device from now on."""
         self.device = device
 
 
