@@ -105,7 +105,7 @@ def match_language_model(
 ) -> StateDict:
     """Return a language model's state dict with its embedding, decoder and bias matched to the new tokens.
 
-    Of `len(old_tokens)` rows each has `len(new_tokens)` afterwards: (vocab_sz, emb_sz), and (vocab_sz,) for the bias.
+    Each has one row a token: (vocab_sz, emb_sz), and (vocab_sz,) for the bias.
     What is tied in `state` is tied in the result. Names are ours, see `from_fastai_names`.
     """
     matched = dict(state)
