@@ -23,6 +23,7 @@ from ulmfit_lib.checks.stand_in import NoAnswer, RaisedElsewhere, StandIn
 N_RANDOM = 100  # random inputs that an answer is tried on
 _OUR_CODE = str(Path(__file__).resolve().parent.parent)
 _LONGEST_ERROR = 300  # characters of an error's text in a message
+N_SMALLER = 150  # inputs that are drawn to make a wrong one smaller; a student waits
 N_PROBES = 40  # random inputs on which an answer is held against the known mistakes
 
 
@@ -32,6 +33,10 @@ class Wrong(Exception):
     def __init__(self, args: Args, failure: Failure) -> None:
         super().__init__(failure.problem)
         self.arguments, self.failure = args, failure
+
+
+class _Enough(BaseException):
+    """The search for a smaller input has taken its steps. Hypothesis lets through what is no `Exception`."""
 
 
 def run_check(
@@ -251,9 +256,17 @@ def random_inputs(exercise: Exercise, seed: int | None, n: int) -> list[Args]:
 
 
 def smallest_wrong_input(exercise: Exercise, function: Callable[..., Any], n_random: int) -> Wrong | None:
-    """Let Hypothesis look for a wrong answer, and make the input that shows it as small as it can."""
+    """Let Hypothesis look for a wrong answer, and make the input that shows it as small as it can in some steps."""
     import hypothesis
     from hypothesis import strategies as st
+
+    smallest: Wrong | None = None
+    steps = 0
+
+    def inputs(rng: Random) -> Args:
+        nonlocal steps
+        steps += smallest is not None
+        return exercise.inputs(rng)
 
     @hypothesis.settings(
         max_examples=max(n_random, 1),
@@ -266,14 +279,24 @@ def smallest_wrong_input(exercise: Exercise, function: Callable[..., Any], n_ran
         verbosity=hypothesis.Verbosity.quiet,
         print_blob=False,
     )
-    @hypothesis.given(st.randoms(use_true_random=False).map(exercise.inputs))
+    @hypothesis.given(st.randoms(use_true_random=False).map(inputs))
     def attempt(args: Args) -> None:
-        _try_call(exercise, function, args, call_answer(exercise, exercise.reference, args))
+        nonlocal smallest
+        if steps > N_SMALLER:
+            raise _Enough
+        try:
+            _try_call(exercise, function, args, call_answer(exercise, exercise.reference, args))
+        except Wrong as wrong:
+            if smallest is None or len(repr(wrong.arguments)) <= len(repr(smallest.arguments)):
+                smallest = wrong
+            raise
 
     try:
         attempt()
     except Wrong as wrong:
         return wrong
+    except _Enough:
+        return smallest
     except hypothesis.errors.Flaky:  # wrong at one time and not at another: then no input is the smallest
         return None
     return None
