@@ -2,8 +2,8 @@
 
     python benchmarks/both_directions.py
 
-The sizes and rates are those of `Recipe`, what `ulmfit` trains by default, and so is what each part may see. Beside
-the probabilities it measures what each language model foretells, marks (xxmaj and the like) and words apart. Writes
+The sizes and rates are those of `Recipe`, and the language models begin with random weights. Beside the probabilities
+it measures what each language model foretells, marks (xxmaj and the like) and words apart. Writes
 results/both_directions.json, and the encoders and decoders to runs/both_directions/, where unfreezing.py finds them.
 """
 
