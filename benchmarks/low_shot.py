@@ -58,8 +58,6 @@ PAIRS = (
     ("ensemble", "floor"),
 )
 N_LABELS = {"shipped": (100, 500, 1200), "imdb": (100, 500, 2000)}
-# One epoch more than the recipe has: here each language model serves many classifiers, and is worth the wait.
-LM_EPOCHS = 3
 # IMDb in small: these many reviews for the language model beside the labelled ones, these many to be tested on, and
 # words that come at least so often beside those of the small model, since the softmax over rare ones takes most time.
 IMDB_UNLABELLED, IMDB_TEST, IMDB_MIN_FREQ = 3000, 5000, 10
@@ -325,9 +323,15 @@ def main() -> int:
     parser.add_argument("--work", type=Path, default=None)
     parser.add_argument("--precision", default="fp32", help="of the training: fp32 or bf16")
     parser.add_argument("--recipe", default="small")
+    parser.add_argument(
+        "--lm-epochs",
+        type=int,
+        default=3,
+        help="of each language model, whatever the recipe says: it serves many classifiers, and is worth the wait",
+    )
     parser.add_argument("--report", action="store_true", help="only put together what is there")
     options = parser.parse_args()
-    recipe = replace(load_recipe(options.recipe), lm_epochs=LM_EPOCHS)
+    recipe = load_recipe(options.recipe, lm_epochs=options.lm_epochs)
     if options.data == "imdb":
         recipe = replace(recipe, min_freq=IMDB_MIN_FREQ)
     work = options.work or ROOT / "runs" / "low_shot" / options.data

@@ -266,7 +266,11 @@ def test_what_nbgrader_says_is_passed_on():
 
 @pytest.mark.parametrize(
     "name",
-    ["ada_l_01_tokenization", "ada_l/01_tokenization", "ada_l_01_tokenization_attempt_2026-05-01_01_tokenization"],
+    [
+        "ada_l_01_tokenization",
+        "ada_l/01_tokenization",
+        "ada_l_01_tokenization_attempt_2026-05-01-10-00-00_01_tokenization",
+    ],
 )
 def test_zip_collect_knows_whose_a_notebook_is(name):
     from nbgrader.plugins.zipcollect import FileNameCollectorPlugin

@@ -9,7 +9,7 @@ import yaml
 from site_copy import ALT, ROOT, built_site, copy_of_book
 
 from ulmfit_lib.authoring import book, site_check
-from ulmfit_lib.authoring.site_extension import latex_to_mathml, mend_theme, reading_minutes
+from ulmfit_lib.authoring.site_extension import keep_columns, latex_to_mathml, mend_theme, reading_minutes
 from ulmfit_lib.errors import ConfigError
 
 
@@ -89,6 +89,26 @@ def test_a_notebook_page_can_be_downloaded_run_elsewhere_and_edited(site, sample
     assert "colab.research" not in glossary
     assert "mybinder" not in glossary
     assert f"{address}/edit/main/book/glossary.md" in glossary
+
+
+@pytest.mark.parametrize(
+    ("printed", "kept"),
+    [
+        ("step  rate\n   0  0.1", True),
+        ('<span class="ansi">step</span>  rate\n&lt;b&gt;  0.1', True),
+        ("one line  alone\nand prose", False),
+        (f"step  {'long ' * 20}\n   0  0.1", False),
+    ],
+)
+def test_what_is_printed_in_columns_keeps_them_and_prose_breaks(printed, kept):
+    before, after = '<div class="output stream"><div class="highlight">', "</pre></div></div>"
+    pre = '<pre class="columns">' if kept else "<pre>"
+    assert keep_columns(f"{before}<pre>{printed}{after}") == f"{before}{pre}{printed}{after}"
+
+
+def test_code_is_never_taken_for_columns():
+    code = '<div class="cell_input"><div class="highlight"><pre>a = 1   # one\nb = 2   # two</pre></div></div>'
+    assert keep_columns(code) == code
 
 
 def test_the_repository_is_named_in_one_place():

@@ -7,8 +7,9 @@ nothing; a page of the site does not show it, and JupyterLab shows it folded.
 from pathlib import Path
 
 import nbformat
-import yaml
 from nbformat import NotebookNode
+
+from ulmfit_lib.authoring.site_check import repository_of
 
 ID = "colab"
 _CELL = """\
@@ -43,7 +44,7 @@ def see_to(notebook: NotebookNode, path: Path, root: Path) -> None:
 
 def source(path: Path, root: Path) -> str:
     """Return the cell's code for a notebook; it ends where the notebook finds the library and the results."""
-    address = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))["repository"]["url"]
+    address = repository_of(root)["url"]
     # A chapter reads results from ../results, as it does at home. A problem set reads them beside the library, so it
     # takes the library from the folder that was fetched: the installed one has no results.
     folder = "/book" if path.relative_to(root).parts[0] == "book" else ""

@@ -186,9 +186,14 @@ def broken_links(site: Path, pages: dict[str, Page]) -> list[str]:
     return found
 
 
+def repository_of(root: Path) -> dict[str, str]:
+    """Return what `_config.yml` says of the repository: its `url` and `branch`."""
+    return yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))["repository"]
+
+
 def stale_repository_links(pages: dict[str, Page], root: Path) -> list[str]:
     """Find links to files of the repository, on its own site, in Colab or in Binder, that are not in the tree."""
-    repository = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))["repository"]
+    repository = repository_of(root)
     owner = urlsplit(repository["url"]).path.strip("/")
     branch = repository["branch"]
     to_file = re.compile(

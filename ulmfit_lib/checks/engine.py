@@ -5,9 +5,8 @@ function is a stand-in that sends each call into a sandbox).
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
-from itertools import tee
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -228,7 +227,7 @@ def _line_of(error: BaseException) -> str:
 
 
 def first_wrong(
-    exercise: Exercise, function: Callable[..., Any], inputs: Iterable[Args], expected: Iterable[Any] | None = None
+    exercise: Exercise, function: Callable[..., Any], inputs: Iterable[Args], expected: Sequence[Any] | None = None
 ) -> Wrong | None:
     """Return the failure on the first of the inputs that the answer gets wrong, or None.
 
@@ -238,10 +237,8 @@ def first_wrong(
         inputs: the arguments of each call.
         expected: what the reference returns for each, where that is known; else it is asked.
     """
-    if expected is None:
-        inputs, again = tee(inputs)
-        expected = (call_answer(exercise, exercise.reference, args) for args in again)
-    for args, right in zip(inputs, expected, strict=True):
+    for number, args in enumerate(inputs):
+        right = call_answer(exercise, exercise.reference, args) if expected is None else expected[number]
         try:
             _try_call(exercise, function, args, right)
         except Wrong as wrong:
