@@ -100,7 +100,7 @@ def main() -> int:
     parser.add_argument("--work", type=Path, default=ROOT / "runs" / "recipe_search")
     parser.add_argument("--only", nargs="*", default=list(CANDIDATES), help="candidates to run")
     options = parser.parse_args()
-    base = load_recipe("small")
+    base = load_recipe("small", keep_pretrained_words=True)
     case = held_out_case()
     words = to_words(case, base)
     labels = np.array(case.test.label_ids())

@@ -67,6 +67,17 @@ def test_tokens_are_those_of_each_text_alone(words, old_hand, texts):
     assert old_hand(texts) == expected, "the second time, from memory"
 
 
+# Capitals and marks at every place of a run: what decides whether any rule has to look at it.
+CAPITALS = st.text(st.sampled_from("ofFIA.,'’-(\"…5é "), max_size=30)
+
+
+@settings(max_examples=300)
+@given(st.lists(CAPITALS, max_size=5))
+@example(["The the (The 'The Of. OF. oF I I. A' It's It'S Well-known Well-Known ooo Ooo OOo ...of 'em Don't fo'5 Éof"])
+def test_capitals_are_marked_where_the_rules_mark_them(words, old_hand, texts):
+    assert old_hand(texts) == [Tokenizer(words)(text) for text in texts]
+
+
 @settings(max_examples=60)
 @given(st.lists(st.one_of(CROSSING, WORDY, TEXTS), max_size=5))
 def test_tokens_are_those_of_fastai(old_hand, theirs, texts):

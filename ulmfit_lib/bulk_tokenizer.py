@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ulmfit_lib.rules import (
     BOS,
     DEFAULT_RULES,
+    TK_MAJ,
     TK_REP,
     fix_html,
     lowercase,
@@ -58,6 +59,11 @@ RULES = (
 _OTHER_SPACE = re.compile(r"([^\S ]\s*)")  # white space, from its first character on that is not a space
 _WORD = re.compile(r"\w+").fullmatch
 _ENDS_IN_WORD = re.compile(r"\w$").search
+# Letters and marks that no rule changes: nothing stands three times in a row, and at most the first letter is a
+# capital, with a small one behind it.
+_PLAIN = re.compile(
+    r"""(?!.*(.)\1\1)(?:[!"$%&'()*+,.:;<=>?@^`{|}~…\[\]-]*[A-Z])?(?=.*[a-z])[a-z!"$%&'()*+,.:;<=>?@^`{|}~…\[\]-]+"""
+).fullmatch
 _LONGEST_REMEMBERED = 100  # characters; a longer run hardly comes twice
 _MOST_REMEMBERED = 2_000_000  # runs; about 0.5 GB of memory
 
@@ -107,7 +113,7 @@ class BulkTokenizer:
         """Return the tokens of each text, in order."""
         if not self._by_runs:
             return [self.tokenizer(text) for text in texts]
-        with _no_collection():
+        with no_collection():
             return self._tokens_by_runs(texts)
 
     def _tokens_by_runs(self, texts: Sequence[str]) -> list[list[str]]:
@@ -169,6 +175,7 @@ class BulkTokenizer:
                 self._known[piece] = (piece,)
             else:
                 runs.append(piece)
+        runs = [run for run in runs if not self._learn_plain(run)]
         if not runs:
             return
         counted = replace_rep("\n".join(runs))
@@ -177,14 +184,29 @@ class BulkTokenizer:
         for run, line_counted, line in zip(runs, counted.split("\n"), rewritten.split("\n"), strict=True):
             parts = [split[part] for part in line.split()]
             tokens = self._tokens_of_line(line, parts)
-            first, led = parts[0].first, line[0] == " "
             repeated = line_counted != run and _ENDS_IN_WORD(run) is not None
-            if first or repeated or led:
-                self._watched[run] = _Watched(tokens, repeated, led, first)
-            else:
-                self._known[run] = tokens
-            if parts[-1].last:
-                self._last[run] = parts[-1].last
+            self._keep(run, _Watched(tokens, repeated, line[0] == " ", parts[0].first), parts[-1].last)
+
+    def _learn_plain(self, run: str) -> bool:
+        """Learn a run, as most are, that only the rules of capitals have anything to say about; False if it is none."""
+        if _PLAIN(run) is None:
+            return False
+        lowered = run.lower()
+        split = self.tokenizer.split.from_frame(lowered)
+        if split is None:
+            return False
+        # Capitals are marked where a run begins with one.
+        tokens, first = (split.words, split.first) if run[0] == lowered[0] else ((TK_MAJ, *split.words), ())
+        self._keep(run, _Watched(tokens, False, False, first), split.last)
+        return True
+
+    def _keep(self, run: str, learned: "_Watched", last: Tokens) -> None:
+        if learned.first or learned.repeated or learned.led:
+            self._watched[run] = learned
+        else:
+            self._known[run] = learned.tokens
+        if last:
+            self._last[run] = last
 
     def _tokens_of_line(self, line: str, parts: list["Run"]) -> Tokens:
         """Return the tokens of a run of which the rules made a line of several."""
@@ -235,8 +257,8 @@ def _may_go_on(pieces: list[str], place: int) -> bool:
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
-    """Keep Python from looking for cycles among the many lists that are made here: there are none."""
+def no_collection() -> Iterator[None]:
+    """Keep Python from looking for cycles among many lists of tokens: there are none."""
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -13,7 +13,7 @@ from itertools import combinations, islice, pairwise
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
-from ulmfit_lib.bulk_tokenizer import BulkTokenizer
+from ulmfit_lib.bulk_tokenizer import BulkTokenizer, no_collection
 from ulmfit_lib.errors import ConfigError
 from ulmfit_lib.rules import DEFAULT_RULES, FLD, SPECIAL_TOKENS, Rule, apply_rules, replace_space
 from ulmfit_lib.word_frames import Frames, Run
@@ -67,6 +67,7 @@ class WordTokenizer:
         self._lasts = {first for first, _ in self.pairs}
         self._remembered: dict[str, Run] = {}
         self._frames = Frames(self._ask, self._special_cases, lang)
+        self.from_frame = self._frames.fill
 
     def __call__(self, text: str) -> list[str]:
         """Return the words of a text, in order; white space other than one space between words is a token too."""
@@ -209,7 +210,8 @@ def tokenize(
         n_workers: processes that share the work; 0 does it in this one.
         progress: called with the number of texts that were finished since the last call.
     """
-    return list(stream_tokens(texts, lang=lang, n_workers=n_workers, progress=progress))
+    with no_collection():
+        return list(stream_tokens(texts, lang=lang, n_workers=n_workers, progress=progress))
 
 
 def stream_tokens(
