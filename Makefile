@@ -9,6 +9,10 @@ RUN := runs/course
 PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest
 NBVAL := -p ulmfit_lib.authoring.nbval_environment --nbval --nbval-current-env
 
+# Python keeps what it has compiled, also where the environment (that of many containers) tells it not to: thousands of
+# modules would be compiled anew by every command, every notebook and every test that starts a process.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 
 .PHONY: help
