@@ -22,7 +22,8 @@ from ulmfit_lib.checks.stand_in import NoAnswer, RaisedElsewhere, StandIn
 N_RANDOM = 100  # random inputs that an answer is tried on
 _OUR_CODE = str(Path(__file__).resolve().parent.parent)
 _LONGEST_ERROR = 300  # characters of an error's text in a message
-N_SMALLER = 150  # inputs that are drawn to make a wrong one smaller; a student waits
+# Inputs that are drawn to make a wrong one smaller, while a student waits: an example of ours is small already.
+N_SMALLER_THAN_OURS, N_SMALLER_THAN_DRAWN = 75, 250
 N_PROBES = 40  # random inputs on which an answer is held against the known mistakes
 
 
@@ -35,7 +36,7 @@ class Wrong(Exception):
 
 
 class _Enough(BaseException):
-    """The search for a smaller input has taken its steps. Hypothesis lets through what is no `Exception`."""
+    """The search for a smaller input has had its draws. Hypothesis lets through what is no `Exception`."""
 
 
 def run_check(
@@ -52,7 +53,7 @@ def run_check(
         exercise: what the function should do.
         function: the answer.
         seed: seeds the random inputs; None gives the same ones each time, as a notebook wants.
-        n_random: how many random inputs to try beside the fixed ones.
+        n_random: how many random inputs to try beside the fixed ones; with 0, none is drawn.
         make_smaller: another way than Hypothesis's to find a small input that the answer gets wrong.
 
     Returns:
@@ -70,7 +71,9 @@ def run_check(
     found = first_wrong(exercise, function, inputs)
     if found is None or found.failure.kind in ("defined", "lost"):
         return result(found and found.failure)
-    smaller = (make_smaller or smallest_wrong_input)(exercise, function, n_random)
+    ours = any(found.arguments is example for example in exercise.examples)
+    n_draws = N_SMALLER_THAN_OURS if ours else N_SMALLER_THAN_DRAWN
+    smaller = (make_smaller or smallest_wrong_input)(exercise, function, n_draws) if n_random else None
     wrong = min([w for w in (smaller, found) if w and w.failure.kind != "lost"], key=lambda w: len(repr(w.arguments)))
     return result(_with_cause(exercise, function, wrong))
 
@@ -252,21 +255,21 @@ def random_inputs(exercise: Exercise, seed: int | None, n: int) -> list[Args]:
     return [exercise.inputs(rng) for _ in range(n)]
 
 
-def smallest_wrong_input(exercise: Exercise, function: Callable[..., Any], n_random: int) -> Wrong | None:
-    """Let Hypothesis look for a wrong answer, and make the input that shows it as small as it can in some steps."""
+def smallest_wrong_input(exercise: Exercise, function: Callable[..., Any], n_draws: int) -> Wrong | None:
+    """Let Hypothesis look for a wrong answer, and make the input that shows it as small as so many draws allow."""
     import hypothesis
     from hypothesis import strategies as st
 
     smallest: Wrong | None = None
-    steps = 0
+    n_drawn = 0
 
     def inputs(rng: Random) -> Args:
-        nonlocal steps
-        steps += smallest is not None
+        nonlocal n_drawn
+        n_drawn += 1
         return exercise.inputs(rng)
 
     @hypothesis.settings(
-        max_examples=max(n_random, 1),
+        max_examples=n_draws,
         derandomize=True,
         database=None,
         deadline=None,
@@ -279,7 +282,7 @@ def smallest_wrong_input(exercise: Exercise, function: Callable[..., Any], n_ran
     @hypothesis.given(st.randoms(use_true_random=False).map(inputs))
     def attempt(args: Args) -> None:
         nonlocal smallest
-        if steps > N_SMALLER:
+        if n_drawn > n_draws:
             raise _Enough
         try:
             _try_call(exercise, function, args, call_answer(exercise, exercise.reference, args))

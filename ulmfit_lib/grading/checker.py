@@ -117,7 +117,7 @@ def _check(exercise: Exercise, session: Session, cells: list[Cell], seed: int | 
     return engine.run_check(exercise, function, seed=seed, n_random=N_RANDOM, make_smaller=_small_input)
 
 
-def _small_input(exercise: Exercise, function: Answer, n_random: int) -> engine.Wrong | None:
+def _small_input(exercise: Exercise, function: Answer, n_draws: int) -> engine.Wrong | None:
     """Find a small input that an answer gets wrong, with few calls into the sandbox if its mistake is a known one.
 
     What Hypothesis finds for an answer, it finds for the mistake that gives the same; so it is asked once, here.
@@ -128,14 +128,14 @@ def _small_input(exercise: Exercise, function: Answer, n_random: int) -> engine.
         wrong = engine.first_wrong(exercise, function, [known])
         if wrong is not None:
             return wrong
-    return engine.smallest_wrong_input(exercise, function, n_random)
+    return engine.smallest_wrong_input(exercise, function, n_draws)
 
 
 @cache
 def _known_small_input(exercise_name: str, mistake_name: str) -> Args | None:
     one = exercise_by_name(exercise_name)
     mistake = next(mistake for mistake in one.mistakes if mistake.name == mistake_name)
-    wrong = engine.smallest_wrong_input(one, mistake.function, N_RANDOM)
+    wrong = engine.smallest_wrong_input(one, mistake.function, engine.N_SMALLER_THAN_OURS)
     return wrong and wrong.arguments
 
 
