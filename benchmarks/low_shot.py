@@ -20,7 +20,7 @@ seeds: a seed draws the labelled reviews, the head's first weights, the order of
 
 Writes results/low_shot_DATA.json, and beside it, as .npz, the probabilities that each run gave to the test reviews: the
 work of days on two cores is added to on another machine, and the differences can be computed again. What the receipt
-says of a number of labels for which no probabilities are at hand stays as it was.
+says of runs whose probabilities are not at hand stays as it was.
 """
 
 import argparse
@@ -268,7 +268,8 @@ def report(data: str, recipe: Recipe, work: Path, command: str) -> Path:
     path = _receipt_file(data)
     earlier = _earlier(path, receipt["recipe"])
     probs = _all_probs(work, path.with_suffix(".npz"))
-    table, differences = [], []
+    rows = {(row["labels"], row["variant"]): row for row in earlier["table"]}
+    pairs = {(row["labels"], row["of"], row["over"]): row for row in earlier["differences"]}
     for n in N_LABELS[data]:
         right = {}  # variant -> (n_seeds, n_test), whether the answer is right
         for variant in VARIANTS:
@@ -276,20 +277,27 @@ def report(data: str, recipe: Recipe, work: Path, command: str) -> Path:
             found = [(positive > 0.5) == labels for positive in found if positive is not None]
             if found:
                 right[variant] = np.array(found)
-        if not right.keys() - {"floor"}:  # the floor takes seconds, and says nothing about the others
-            table += [row for row in earlier["table"] if row["labels"] == n]
-            differences += [row for row in earlier["differences"] if row["labels"] == n]
-            continue
         for variant, answers in right.items():
             each = answers.mean(axis=1)
-            table.append(
-                {"labels": n, "variant": variant, "accuracy": float(each.mean()), "seeds": [float(a) for a in each]}
-            )
+            rows[n, variant] = {
+                "labels": n,
+                "variant": variant,
+                "accuracy": float(each.mean()),
+                "seeds": [float(a) for a in each],
+            }
         for better, worse in PAIRS:
             if better in right and worse in right:
                 seeds = min(len(right[better]), len(right[worse]))
                 gain = right[better][:seeds].astype(float) - right[worse][:seeds]
-                differences.append({"labels": n, "of": better, "over": worse, "seeds": seeds, **_interval(gain)})
+                pairs[n, better, worse] = {
+                    "labels": n,
+                    "of": better,
+                    "over": worse,
+                    "seeds": seeds,
+                    **_interval(gain),
+                }
+    table = sorted(rows.values(), key=lambda row: (row["labels"], VARIANTS.index(row["variant"])))
+    differences = sorted(pairs.values(), key=lambda row: (row["labels"], PAIRS.index((row["of"], row["over"]))))
     notes = {name: work / f"{name}.json" for name in LANGUAGE_MODELS}
     models = {name: json.loads(note.read_text()) for name, note in notes.items() if note.exists()}
     results = {"table": table, "differences": differences, "language_models": {**earlier["language_models"], **models}}
