@@ -1,13 +1,12 @@
 """Work in processes of its own: results in order, errors by name, nothing left running."""
 
 import os
-import signal
 import time
 
 import pytest
 
 from ulmfit_lib.errors import DataError, TrainingError
-from ulmfit_lib.parallel import in_processes, in_this_process
+from ulmfit_lib.parallel import in_processes
 
 
 def double(number, tell):
@@ -38,30 +37,6 @@ def test_results_come_in_the_order_of_the_jobs():
     assert [number for number, _ in results] == [2, 10]
     assert len({os.getpid(), *(process for _, process in results)}) == 3
     assert sorted(told) == [("begun", 1), ("begun", 5)]
-
-
-def swallow_one_interrupt(tell):
-    try:
-        os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(60)
-    except KeyboardInterrupt:  # as a library does that catches every exception
-        tell("going on")
-
-
-def test_an_interrupt_that_got_lost_comes_again_with_the_next_word():
-    told = []
-    with pytest.raises(KeyboardInterrupt):
-        in_this_process(swallow_one_interrupt, [()], lambda *words: told.append(words))
-    assert told == []
-
-
-def test_jobs_in_this_process_give_their_results_in_order():
-    told = []
-    assert in_this_process(double, [(1,), (5,)], lambda *words: told.append(words)) == [
-        (2, os.getpid()),
-        (10, os.getpid()),
-    ]
-    assert told == [("begun", 1), ("begun", 5)]
 
 
 def test_each_process_has_the_threads_it_is_given():

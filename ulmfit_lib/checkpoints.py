@@ -265,6 +265,7 @@ class Checkpointer(Callback):
                     before[number] = signal.signal(number, self._ask_to_stop)
         try:
             yield
+            self._stop_if_asked()
         except TrainingError as error:
             if self.last_step is None:
                 raise
@@ -273,7 +274,6 @@ class Checkpointer(Callback):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-        self._stop_if_asked()  # last: until the handlers were put back, more could be asked
 
     def _ask_to_stop(self, number: int, _frame: FrameType | None) -> None:
         if self.asked_to_stop is not None:

@@ -73,21 +73,6 @@ def in_processes(work: Callable[..., Any], jobs: Sequence[tuple], tell: Tell, th
     return [results[number] for number in range(len(jobs))]
 
 
-def in_this_process(work: Callable[..., Any], jobs: Sequence[tuple], tell: Tell) -> list[Any]:
-    """Call `work(*job, tell)` for each job, one after the other, and return the results.
-
-    A Ctrl-C that got lost in a library that catches every exception is raised again when a job next tells something.
-    """
-    with _interrupts_noted() as interrupts:
-
-        def told(*what: Any) -> None:
-            if interrupts:
-                raise KeyboardInterrupt
-            tell(*what)
-
-        return [work(*job, told) for job in jobs]
-
-
 def _end(processes: Sequence[BaseProcess]) -> None:
     """Ask processes to end, which lets them write a checkpoint, and end those that do not in `_SECONDS_TO_END`."""
     for process in processes:

@@ -31,7 +31,7 @@ from ulmfit_lib.errors import ArtifactError, ConfigError
 from ulmfit_lib.files import write_atomically
 from ulmfit_lib.material import Material, SplitTexts, prepare
 from ulmfit_lib.one_way import CLASSIFIER, Job, Line, scored, stages, train_one_way
-from ulmfit_lib.parallel import in_processes, in_this_process
+from ulmfit_lib.parallel import in_processes
 from ulmfit_lib.pretrained_models import pretrained_note, pretrained_tokens
 from ulmfit_lib.receipts import finish_receipt, start_receipt
 from ulmfit_lib.recipe import Recipe
@@ -238,7 +238,7 @@ def _train_and_score(
     job: Job, texts: Texts, directions: Sequence[str], n_processes: int, watch: Watch
 ) -> tuple[list[Line], dict[str, np.ndarray], dict[str, Any]]:
     if n_processes == 1:
-        results = in_this_process(train_one_way, [(job, way) for way in directions], watch.step)
+        results = [train_one_way(job, way, watch.step) for way in directions]
     else:
         jobs = [(_on_device_of_its_own(job, number), way) for number, way in enumerate(directions)]
         results = in_processes(train_one_way, jobs, watch.step, _threads(n_processes))

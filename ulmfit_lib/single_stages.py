@@ -15,7 +15,6 @@ from ulmfit_lib.data_rows import TEST, TRAIN, VALID
 from ulmfit_lib.direction import check_direction
 from ulmfit_lib.material import Material, prepare, prepare_unlabelled
 from ulmfit_lib.one_way import Job, Line, train_classifier_stage, train_language_model_stage
-from ulmfit_lib.parallel import in_this_process
 from ulmfit_lib.pipeline import check_out, choose_device
 from ulmfit_lib.pretrained import ENCODER
 from ulmfit_lib.pretrained_models import pretrained_note, pretrained_tokens
@@ -192,7 +191,7 @@ def _run(
             encoder=encoder,
             processes=sitting.processes,
         )
-        ((line, learnt, *_),) = in_this_process(train, [(job, asked.direction)], watch.step)
+        line, learnt, *_ = train(job, asked.direction, watch.step)
         results = {"lines": [asdict(line)], "notes": notes, "trainings": {f"{line.stage} {line.direction}": learnt}}
         receipt = finish_receipt(receipt, results, work.folder / RECEIPT)
     return StageReport(line, receipt, notes, asked.out)
