@@ -40,7 +40,7 @@ from ulmfit_lib.data import Texts, read_texts, shipped_reviews
 from ulmfit_lib.data_rows import stratified
 from ulmfit_lib.files import write_atomically
 from ulmfit_lib.material import with_more_words
-from ulmfit_lib.pretrained_models import SMALL, model_sizes, pretrained_model, pretrained_tokens
+from ulmfit_lib.pretrained_models import SMALL, model_sizes, pretrained_model, words_to_keep
 from ulmfit_lib.receipts import finish_receipt, read_receipt, start_receipt
 from ulmfit_lib.recipe import Recipe, classifier_batch_size, language_model_batch_size, load_recipe
 from ulmfit_lib.tokenizer import tokenize
@@ -113,8 +113,7 @@ def to_words(case: Case, recipe: Recipe) -> Words:
     """Return the texts as ids; the vocabulary is that of the texts to learn from, and of the small models if asked."""
     tokens = {part: tokenize(texts) for part, texts in zip(("train", "test", "unlabelled"), _texts(case), strict=True)}
     found = make_vocab(count_tokens([*tokens["train"], *tokens["unlabelled"]]), recipe.min_freq, recipe.max_vocab)
-    more = pretrained_tokens(SMALL) if recipe.keep_pretrained_words else []
-    vocab = Vocab(with_more_words(found, more))
+    vocab = Vocab(with_more_words(found, words_to_keep(recipe)))
     return Words(vocab, *([vocab.numericalize(doc) for doc in tokens[part]] for part in tokens))
 
 

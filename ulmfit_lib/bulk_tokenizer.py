@@ -59,11 +59,10 @@ RULES = (
 _OTHER_SPACE = re.compile(r"([^\S ]\s*)")  # white space, from its first character on that is not a space
 _WORD = re.compile(r"\w+").fullmatch
 _ENDS_IN_WORD = re.compile(r"\w$").search
+_MARKS = r"""!"$%&'()*+,.:;<=>?@^`{|}~…\[\]-"""
 # Letters and marks that no rule changes: nothing stands three times in a row, and at most the first letter is a
 # capital, with a small one behind it.
-_PLAIN = re.compile(
-    r"""(?!.*(.)\1\1)(?:[!"$%&'()*+,.:;<=>?@^`{|}~…\[\]-]*[A-Z])?(?=.*[a-z])[a-z!"$%&'()*+,.:;<=>?@^`{|}~…\[\]-]+"""
-).fullmatch
+_PLAIN = re.compile(rf"(?!.*(.)\1\1)(?:[{_MARKS}]*[A-Z])?(?=.*[a-z])[a-z{_MARKS}]+").fullmatch
 _LONGEST_REMEMBERED = 100  # characters; a longer run hardly comes twice
 _MOST_REMEMBERED = 2_000_000  # runs; about 0.5 GB of memory
 

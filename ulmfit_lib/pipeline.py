@@ -32,7 +32,7 @@ from ulmfit_lib.files import write_atomically
 from ulmfit_lib.material import Material, SplitTexts, prepare
 from ulmfit_lib.one_way import CLASSIFIER, Job, Line, scored, stages, train_one_way
 from ulmfit_lib.parallel import in_processes
-from ulmfit_lib.pretrained_models import pretrained_note, pretrained_tokens
+from ulmfit_lib.pretrained_models import pretrained_note, words_to_keep
 from ulmfit_lib.receipts import finish_receipt, start_receipt
 from ulmfit_lib.recipe import Recipe
 from ulmfit_lib.unfinished import RESUME, Unfinished, unfinished
@@ -155,7 +155,7 @@ def _material(texts: Texts, recipe: Recipe, seed: int, work: Unfinished, watch: 
         texts,
         min_freq=recipe.min_freq,
         max_vocab=recipe.max_vocab,
-        more_words=pretrained_tokens(recipe.pretrained) if recipe.keep_pretrained_words else (),
+        more_words=words_to_keep(recipe),
         leak=recipe.leak,
         seed=seed,
         progress=lambda n: watch.step("tokens", n),

@@ -88,6 +88,14 @@ def pretrained_tokens(source: str) -> list[str]:
         raise ArtifactError("the vocabulary is missing or damaged.", where=str(path), fix=fix) from error
 
 
+def words_to_keep(recipe: "Recipe") -> list[str]:
+    """Return the tokens that join a run's vocabulary because its pretrained model knows them; none if not asked for.
+
+    Raises: as `pretrained_tokens`.
+    """
+    return pretrained_tokens(recipe.pretrained) if recipe.keep_pretrained_words else []
+
+
 def pretrained_note(source: str) -> str:
     """Return a sentence that says what a run begins with."""
     return {

@@ -17,7 +17,7 @@ from ulmfit_lib.material import Material, prepare, prepare_unlabelled
 from ulmfit_lib.one_way import Job, Line, train_classifier_stage, train_language_model_stage
 from ulmfit_lib.pipeline import check_out, choose_device
 from ulmfit_lib.pretrained import ENCODER
-from ulmfit_lib.pretrained_models import pretrained_note, pretrained_tokens
+from ulmfit_lib.pretrained_models import pretrained_note, words_to_keep
 from ulmfit_lib.receipts import finish_receipt, start_receipt
 from ulmfit_lib.recipe import Recipe
 from ulmfit_lib.unfinished import unfinished
@@ -83,7 +83,7 @@ def finetune(
             texts,
             min_freq=recipe.min_freq,
             max_vocab=recipe.max_vocab,
-            more_words=pretrained_tokens(recipe.pretrained) if recipe.keep_pretrained_words else (),
+            more_words=words_to_keep(recipe),
             leak=recipe.leak,
             seed=seed,
             progress=lambda n: watch.step("tokens", n),

@@ -71,13 +71,9 @@ class Frames:
             frame = self._remember(outline)
         if frame is None:
             return None
-        # One string for each different word, however often it comes.
-        if len(words) == 1:
-            before, after = frame.marks
-            return Run((*before, sys.intern(words[0]), *after), frame.first, frame.last)
         tokens = frame.marks[0]
         for word, marks in zip(words, frame.marks[1:], strict=True):
-            tokens = (*tokens, sys.intern(word), *marks)
+            tokens = (*tokens, sys.intern(word), *marks)  # one string for each different word, however often it comes
         return Run(tokens, frame.first, frame.last)
 
     def _remember(self, outline: tuple[str, ...]) -> Frame | None:
