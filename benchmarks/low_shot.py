@@ -20,10 +20,11 @@ seeds: a seed draws the labelled reviews, the head's first weights, the order of
 
 Writes results/low_shot_DATA.json, and beside it, as .npz, the probabilities that each run gave to the test reviews: the
 work of days on two cores is added to on another machine, and the differences can be computed again. What the receipt
-says of runs whose probabilities are not at hand stays as it was.
+says of runs whose probabilities are not at hand stays as it was; what another recipe gave is not mixed in.
 """
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -239,12 +240,11 @@ def run(
     words = to_words(case, recipe)
     work.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
-    done = _all_probs(work, _receipt_file(data).with_suffix(".npz"))
+    done = _all_probs(work, _kept(data, recipe))
     jobs = [(n, seed, v) for v in variants for n in labels for seed in range(seeds)]
     jobs = [(n, seed, v) for n, seed, v in jobs[shard[0] :: shard[1]] if _name(v, n, seed) not in done]
-    train_language_models(
-        words, recipe, work, precision, names=[v for v in LANGUAGE_MODELS if v in {j[2] for j in jobs}]
-    )
+    wanted = {variant for _, _, variant in jobs}
+    train_language_models(words, recipe, work, precision, names=[v for v in LANGUAGE_MODELS if v in wanted])
     for n, seed, variant in jobs:
         file = work / f"{_name(variant, n, seed)}.npy"
         if time.monotonic() - began > 60 * minutes:
@@ -264,9 +264,8 @@ def report(data: str, recipe: Recipe, work: Path, command: str) -> Path:
     case = load(data)
     labels = np.array(case.test.label_ids())
     receipt = start_receipt(command, data={"name": data, "test_reviews": len(labels)}, recipe=asdict(recipe))
-    path = _receipt_file(data)
-    earlier = _earlier(path, receipt["recipe"])
-    probs = _all_probs(work, path.with_suffix(".npz"))
+    kept = _kept(data, recipe)
+    earlier, probs = kept.results, _all_probs(work, kept)
     rows = {(row["labels"], row["variant"]): row for row in earlier["table"]}
     pairs = {(row["labels"], row["of"], row["over"]): row for row in earlier["differences"]}
     for n in N_LABELS[data]:
@@ -300,8 +299,11 @@ def report(data: str, recipe: Recipe, work: Path, command: str) -> Path:
     notes = {name: work / f"{name}.json" for name in LANGUAGE_MODELS}
     models = {name: json.loads(note.read_text()) for name, note in notes.items() if note.exists()}
     results = {"table": table, "differences": differences, "language_models": {**earlier["language_models"], **models}}
+    path = _receipt_file(data)
     finish_receipt(receipt, results, path)
-    np.savez_compressed(path.with_suffix(".npz"), **probs)
+    packed = io.BytesIO()
+    np.savez_compressed(packed, **probs)
+    write_atomically(path.with_suffix(".npz"), packed.getvalue())
     for row in table:
         print(f"{row['labels']:>5} {row['variant']:<9} {row['accuracy']:.3f}  {len(row['seeds'])} seeds")
     for row in differences:
@@ -311,31 +313,36 @@ def report(data: str, recipe: Recipe, work: Path, command: str) -> Path:
     return path
 
 
+class Kept(NamedTuple):
+    """What earlier runs with the same recipe have left in results/."""
+
+    results: dict[str, Any]
+    probs: dict[str, np.ndarray]  # the probability of the second label, (n_test,), of each run
+
+
 def _receipt_file(data: str) -> Path:
     return ROOT / "results" / f"low_shot_{data}.json"
+
+
+def _kept(data: str, recipe: Recipe) -> Kept:
+    path = _receipt_file(data)
+    receipt = read_receipt(path) if path.exists() else {"recipe": None}
+    if receipt["recipe"] != json.loads(json.dumps(asdict(recipe))):
+        return Kept({"table": [], "differences": [], "language_models": {}}, {})
+    probs = path.with_suffix(".npz")
+    if not probs.exists():
+        return Kept(receipt["results"], {})
+    with np.load(probs) as file:
+        return Kept(receipt["results"], dict(file))
 
 
 def _name(variant: str, n: int, seed: int) -> str:
     return f"{variant}-{n}-{seed}"
 
 
-def _earlier(path: Path, recipe: dict[str, Any]) -> dict[str, Any]:
-    """Return the results of the receipt that is there, if they were had with the same recipe."""
-    if path.exists():
-        receipt = read_receipt(path)
-        if receipt["recipe"] == json.loads(json.dumps(recipe)):
-            return receipt["results"]
-    return {"table": [], "differences": [], "language_models": {}}
-
-
-def _all_probs(work: Path, kept: Path) -> dict[str, np.ndarray]:
+def _all_probs(work: Path, kept: Kept) -> dict[str, np.ndarray]:
     """Return the probability of the second label, (n_test,), of every run: those of `work`, and those kept before."""
-    probs = {}
-    if kept.exists():
-        with np.load(kept) as file:
-            probs.update(file)
-    probs.update({file.stem: np.load(file)[:, 1] for file in sorted(work.glob("*-*-*[0-9].npy"))})
-    return probs
+    return {**kept.probs, **{file.stem: np.load(file)[:, 1] for file in sorted(work.glob("*-*-*[0-9].npy"))}}
 
 
 def _positive(probs: dict[str, np.ndarray], variant: str, n: int, seed: int) -> np.ndarray | None:
