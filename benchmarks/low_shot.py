@@ -20,7 +20,8 @@ seeds: a seed draws the labelled reviews, the head's first weights, the order of
 
 Writes results/low_shot_DATA.json, and beside it, as .npz, the probabilities that each run gave to the test reviews: the
 work of days on two cores is added to on another machine, and the differences can be computed again. What the receipt
-says of runs whose probabilities are not at hand stays as it was; what another recipe gave is not mixed in.
+says of runs whose probabilities are not at hand, or of more seeds than are, stays as it was; what another recipe gave
+is not mixed in.
 """
 
 import argparse
@@ -277,6 +278,8 @@ def report(data: str, recipe: Recipe, work: Path, command: str) -> Path:
                 right[variant] = np.array(found)
         for variant, answers in right.items():
             each = answers.mean(axis=1)
+            if len(each) < len(rows.get((n, variant), {"seeds": []})["seeds"]):
+                continue
             rows[n, variant] = {
                 "labels": n,
                 "variant": variant,
@@ -286,6 +289,8 @@ def report(data: str, recipe: Recipe, work: Path, command: str) -> Path:
         for better, worse in PAIRS:
             if better in right and worse in right:
                 seeds = min(len(right[better]), len(right[worse]))
+                if seeds < pairs.get((n, better, worse), {"seeds": 0})["seeds"]:
+                    continue
                 gain = right[better][:seeds].astype(float) - right[worse][:seeds]
                 pairs[n, better, worse] = {
                     "labels": n,
