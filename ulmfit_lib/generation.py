@@ -150,7 +150,7 @@ def decode_special_tokens(tokens: Sequence[str]) -> str:
 
     A mark that nothing sensible follows is dropped, and what follows it is kept as it is.
 
-    Source: fastai `decode_spec_tokens`, which goes on repeating every later token after a first repetition.
+    Source: fastai `decode_spec_tokens`, which after a repetition goes on repeating every token up to the next mark.
 
     >>> decode_special_tokens(["xxbos", "xxmaj", "what", "a", "xxup", "bad", "film", "xxrep", "3", "!", "xxmaj", "no"])
     'What a BAD film !!! No'
