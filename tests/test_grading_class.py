@@ -12,7 +12,7 @@ from datetime import datetime
 import pytest
 from conftest import ROOT
 from graders import as_student_code
-from grading_kit import SET, SLUG, hand_in, place, solved, stubs
+from grading_kit import SET, SLUG, answers, hand_in, place, solved, stubs
 
 from ulmfit_lib.errors import ConfigError, DataError, UlmfitError
 from ulmfit_lib.grading import grade as grading
@@ -218,6 +218,58 @@ def test_a_check_that_was_mended_gives_old_mark_new_mark_and_why(course, tmp_pat
     assert [one["why"] for one in run.marked[0].before] == ["a check was changed"]
     assert (run.marked[0].before[0]["points"], run.marked[0].outcome.points) == (FULL - 2, FULL)
     assert "for a check was changed; before: 18 points" in page(by_student(copy)["ada"])
+
+
+def test_half_a_character_stops_nobody(course, tmp_path, capsys):
+    copy = shutil.copytree(course, tmp_path / "copy")
+    source = 'def lowercase(text, a=1, b=2):\n    raise ValueError(f"no {chr(0xD83D)}")'
+    hand_in(copy / "submissions" / "bob" / SLUG, solved(lowercase=source))
+    hand_in(copy / "submissions" / "cleo" / SLUG, solved(lowercase="# \ud83d\n" + answers()["lowercase"]))
+    grade_and_report(copy, None, SLUG, only=["bob", "cleo"])
+    assert {row.student: row.total for row in rows_of(copy, SLUG)}["cleo"] == FULL
+    pages = copy / "runs" / "grading" / "pages" / SLUG
+    assert "no ?" in (pages / "bob.html").read_text(encoding="utf-8")
+    assert {path.stem for path in pages.iterdir()} == set(CLASS)
+    assert "pages of feedback" in capsys.readouterr().out
+
+
+def test_only_the_set_that_is_meant_is_marked(course, tmp_path, capsys):
+    """What Canvas gives for a class that has handed in two sets, the other one last."""
+    copy = shutil.copytree(course, tmp_path / "copy")
+    other = (ROOT / "exercises" / "02_subwords" / "02_subwords.ipynb").read_bytes()
+    for number, (name, notebook) in enumerate(
+        [
+            (f"loveada_11_101_{SLUG}.ipynb", solved()),
+            ("loveada_11_102_02_subwords.ipynb", other),
+            ("roybob_13_104_02_subwords.ipynb", other),
+            ("daycleo_14_105_homework.ipynb", other),
+        ]
+    ):
+        os.utime(hand_in(tmp_path / "canvas", notebook, name), (2_000_000_000 + number,) * 2)
+    grade_and_report(copy, tmp_path / "canvas", "1", only=["loveada", "daycleo"])
+    rows = by_student(copy)
+    assert (rows["loveada"].status, rows["loveada"].total) == ("done", FULL)
+    assert (rows["daycleo"].status, rows["daycleo"].total) == ("failed", None)
+    assert "looks like 02_subwords" in rows["daycleo"].reason
+    assert "roybob" not in rows
+    said = capsys.readouterr().out
+    assert "roybob_13_104_02_subwords.ipynb: this is 02_subwords, and 01_tokenization is taken in" in said
+
+
+def test_all_that_was_left_out_is_in_a_file(course, tmp_path, capsys):
+    copy, source = shutil.copytree(course, tmp_path / "copy"), tmp_path / "in"
+    hand_in(source / "ada", solved())
+    for number in range(15):
+        hand_in(source / f"student {number}", b"text", "answers.txt")
+        for between in " -":
+            hand_in(source / f"twin{between}{number:04}", solved())
+    grade_and_report(copy, source, "1", only=["ada"])
+    said = capsys.readouterr().out
+    path = copy / "runs" / "grading" / "left_out.txt"
+    lines = path.read_text().splitlines()
+    assert len(lines) == 15 + 2 * 15 + 15
+    assert f"... and {2 * 15 + 15 - 12} more, in {path}" in said
+    assert all(f"twin-{number:04}, {SLUG}: the name of" in said for number in range(15))
 
 
 def test_a_new_notebook_is_marked_again(course, tmp_path):

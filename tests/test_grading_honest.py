@@ -4,12 +4,14 @@ import copy
 import json
 
 import pytest
+from conftest import ROOT
 from grading_kit import QUICK, RIGHT, SET, SLUG, answers, code, marked, place, points, released, solved
 
+from ulmfit_lib.checks.sets import SLUGS
 from ulmfit_lib.grading.marking import release_of
-from ulmfit_lib.grading.mend import mended
+from ulmfit_lib.grading.mend import mended, unanswered
 from ulmfit_lib.grading.sandbox import Sandbox
-from ulmfit_lib.grading.submission import parse
+from ulmfit_lib.grading.submission import SubmissionError, parse
 
 
 @pytest.fixture(scope="module")
@@ -259,3 +261,130 @@ def test_nbgrader_is_given_its_own_form(root, make):
             assert compute_checksum(cell) == cell.metadata.nbgrader.checksum
     for exercise in SET.exercises:
         assert f"def {exercise.name}(" in cells[exercise.name].source
+
+
+def notebook_of(kind, slug):
+    return json.loads((ROOT / kind / slug / f"{slug}.ipynb").read_text(encoding="utf-8"))
+
+
+def stripped(notebook):
+    """A notebook whose cells have lost their metadata and ids."""
+    for cell in notebook["cells"]:
+        cell["metadata"] = {}
+        cell.pop("id", None)
+    return notebook
+
+
+def test_the_notebook_of_another_set_fails_and_is_no_zero(box, tmp_path):
+    outcome = marked(tmp_path, notebook_of("exercises", "02_subwords"), box)
+    assert (outcome.status, outcome.points) == ("failed", None)
+    assert outcome.reason.startswith(
+        "this looks like 02_subwords: the notebook holds no answer cell of 01_tokenization."
+    )
+    outcome = marked(tmp_path, {"cells": [code("print('hello')")]}, box)
+    assert (outcome.status, outcome.points) == ("failed", None)
+    assert "holds no answer cell of 01_tokenization" in outcome.reason
+
+
+def test_an_answer_that_no_cell_tells_is_marked(box, tmp_path):
+    source = answers()["lowercase"].split("\n", 1)[1].replace("def lowercase(", "def small(") + "\nlowercase = small"
+    assert points(marked(tmp_path, {"cells": [code(source)]}, box)) == {"fix_html": 0, "replace_rep": 0, "lowercase": 2}
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_a_set_is_told_from_every_other(root, slug):
+    release = release_of(root, slug)
+    for other in SLUGS:
+        for notebook in (notebook_of("exercises", other), stripped(notebook_of("solutions", other))):
+            submission = parse(json.dumps(notebook).encode())
+            release.recognise(submission)
+            if other == slug:
+                release.refuse_another_set(submission)
+                continue
+            with pytest.raises(SubmissionError, match=f"this looks like {other}"):
+                release.refuse_another_set(submission)
+
+
+WRITTEN, QUESTION = "11_backward_and_ensemble", "written_answer"
+WORDS = "The average moved 12 reviews."
+
+
+def text(source):
+    return {"cell_type": "markdown", "metadata": {}, "source": source}
+
+
+def in_its_cell(notebook, at):
+    notebook["cells"][at]["source"] = WORDS
+
+
+def in_its_cell_without_metadata(notebook, at):
+    in_its_cell(notebook, at)
+    stripped(notebook)
+
+
+def in_a_cell_below(notebook, at):
+    notebook["cells"].insert(at + 1, text(WORDS))
+
+
+def in_a_cell_below_without_metadata(notebook, at):
+    in_a_cell_below(notebook, at)
+    stripped(notebook)
+
+
+def one_cell_lower(notebook, at):
+    in_its_cell_without_metadata(notebook, at)
+    notebook["cells"].insert(at + 1, notebook["cells"].pop(at))
+
+
+def in_the_question_itself(notebook, at):
+    notebook["cells"][at - 1]["source"] = "\n\n".join(["".join(notebook["cells"][at - 1]["source"]), WORDS])
+
+
+def in_the_first_of_two(notebook, at):
+    notebook["cells"].insert(at, {**copy.deepcopy(notebook["cells"][at]), "source": WORDS, "id": "a1b2c3d4"})
+
+
+PLACES = (
+    in_its_cell,
+    in_its_cell_without_metadata,
+    in_a_cell_below,
+    in_a_cell_below_without_metadata,
+    one_cell_lower,
+    in_the_question_itself,
+    in_the_first_of_two,
+)
+
+
+def mended_with_words(root, put):
+    """A submission of the set with a written answer, recognised, its release, and what nbgrader is given."""
+    notebook = notebook_of("exercises", WRITTEN)
+    put(notebook, place(notebook, QUESTION))
+    release = release_of(root, WRITTEN)
+    submission = parse(json.dumps(notebook).encode())
+    release.recognise(submission)
+    given = mended(submission, release)
+    cells = [c for c in given["cells"] if c["metadata"].get("nbgrader", {}).get("grade_id") == QUESTION]
+    assert len(cells) == 1
+    return submission, release, cells[0]["source"], given
+
+
+@pytest.mark.parametrize("put", PLACES, ids=lambda put: put.__name__)
+def test_words_are_read_by_a_person_wherever_they_stand(root, put):
+    submission, release, shown, given = mended_with_words(root, put)
+    assert not unanswered(submission, release, QUESTION)
+    # nbgrader takes a cell that stands as released for an empty one, so its text is another.
+    assert shown.strip() != release.sources[QUESTION].strip()
+    assert sum(WORDS in cell["source"] for cell in given["cells"]) == 1
+    assert unanswered(submission, release, "mcnemar")
+
+
+@pytest.mark.parametrize("put", PLACES[:2], ids=lambda put: put.__name__)
+def test_words_are_recognised_by_their_place(root, put):
+    assert mended_with_words(root, put)[2] == WORDS
+
+
+@pytest.mark.parametrize("put", [lambda *_: None, lambda notebook, _: stripped(notebook)], ids=["kept", "stripped"])
+def test_no_words_are_no_work_for_anybody(root, put):
+    submission, release, shown, _ = mended_with_words(root, put)
+    assert unanswered(submission, release, QUESTION)
+    assert shown == release.sources[QUESTION]

@@ -57,6 +57,7 @@ def mark(
         outcome = replace(outcome, digest=_digest(path))
         submission = read(path)
         release.recognise(submission)
+        release.refuse_another_set(submission)
         marks = mark_functions(submission, answers.exercises, release, sandbox, seed)
     except SandboxError:
         raise

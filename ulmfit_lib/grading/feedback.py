@@ -6,6 +6,7 @@ from pathlib import Path
 from ulmfit_lib.files import write_atomically
 from ulmfit_lib.grading.marks import Row, rows_of
 from ulmfit_lib.grading.outcome import FAILED, FunctionMark
+from ulmfit_lib.grading.submission import cleaned
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --good: #1e7a55; --bad: #b3412b; }
@@ -48,7 +49,7 @@ def page(row: Row) -> str:
         last = row.record.before[-1]
         before = "no mark" if last["points"] is None else f"{last['points']:g} points"
         body.append(f"<section><p>Marked again, for {escape(last['why'])}; before: {before}.</p></section>")
-    return (
+    return cleaned(
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(row.slug)}: feedback</title><style>{_STYLE}</style></head>\n"

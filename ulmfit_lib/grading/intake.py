@@ -1,36 +1,34 @@
 """Taking in what students handed in: a folder or a zip, as a learning platform, nbgrader or a mailbox gives it.
 
 Only notebooks are taken, each to `submissions/STUDENT/NN_stage/NN_stage.ipynb`. Links, paths that lead elsewhere and
-archives that swell are refused by name; nothing is ever unpacked where its path says.
+archives that swell are refused by name; nothing is ever unpacked where its path says. Whatever is not taken is said,
+and two students are never made one: those of one name are kept apart by a platform's number, or refused.
 """
 
 import io
-import re
+import os
 import stat
-import unicodedata
 import zipfile
 import zlib
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from ulmfit_lib.checks.sets import SLUGS
 from ulmfit_lib.errors import DataError
 from ulmfit_lib.files import write_atomically
 from ulmfit_lib.grading.marking import submitted
+from ulmfit_lib.grading.owners import Owner, is_zip, named_in, owners_of, set_of
 from ulmfit_lib.grading.roster import as_key, ids_by_name
-from ulmfit_lib.grading.submission import LARGEST
+from ulmfit_lib.grading.submission import LARGEST, cleaned
 
-_MOST_FILES = 20_000
+_WANTED = (".ipynb", ".zip")
+_MOST_FILES = 20_000  # of those
 _DEEPEST = 2  # zips within zips
-_LONGEST_NAME = 80
-# Up to three digits number a copy; more are a student's number.
-_NO_STUDENT = re.compile(r"submissions?|submitted|work|exercises|copy\d*|untitled\d*|final|\d{1,3}", re.IGNORECASE)
-# What platforms put behind a student's name: Moodle's number and word, Canvas's numbers, a mark for late ones.
-_TAILS = re.compile(r"(_\d+)?(_assignsubmission_file_?|_onlinetext_?)?$|(_late)?_\d+_\d+_.*$|_late$", re.IGNORECASE)
+_NUMBER = "number.txt"  # beside a notebook, if a platform gave its student one: names are not always enough
 
 
 @dataclass
@@ -39,13 +37,17 @@ class Intake:
 
     Args:
         taken: student -> problem set, of notebooks that are new or other than before.
-        same: how many were there already.
+        same: how many were there already, as they are or newer.
         refused: a sentence for each thing that was left out.
+        alike: a sentence for each name that several students have, or seem to have.
+        others: files that are no notebooks.
     """
 
     taken: list[tuple[str, str]] = field(default_factory=list)
     same: int = 0
     refused: list[str] = field(default_factory=list)
+    alike: list[str] = field(default_factory=list)
+    others: list[PurePosixPath] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -55,13 +57,17 @@ class _Found:
     when: datetime
 
 
-def take_in(source: Path, root: Path, slug: str = "") -> Intake:
+_ByStudent = dict[tuple[str, str], list[tuple[_Found, Owner]]]
+
+
+def take_in(source: Path, root: Path, sets: Sequence[str] = ()) -> Intake:
     """Copy each notebook in a folder or zip to its place under submissions/.
 
     Args:
         source: the folder or the zip.
         root: the folder of the course.
-        slug: the problem set; by default the notebook's or folder's name says it.
+        sets: the problem sets that are taken, by default all. A notebook's or folder's name says which it is; one that
+            names none is taken for the only one.
 
     Raises:
         DataError: there is no such folder or zip, or it holds no notebook.
@@ -73,44 +79,100 @@ def take_in(source: Path, root: Path, slug: str = "") -> Intake:
         found = list(_in_zip(zipfile.ZipFile(source), PurePosixPath(), intake))
     else:
         raise DataError("this is neither a folder nor a zip.", where=str(source))
-    handed_in: dict[tuple[str, str], list[_Found]] = {}
-    for one, (student, which) in zip(found, _whose(found, slug, source, root), strict=True):
-        if student and which:
-            handed_in.setdefault((student, which), []).append(one)
-        else:
-            intake.refused.append(f"{one.path}: no name of a student or of a problem set in it")
+    handed_in = _by_student(found, sets or SLUGS, source, root, intake)
     for (student, which), several in handed_in.items():
-        *older, newest = sorted(several, key=lambda one: one.when)
+        *older, newest = sorted((one for one, _ in several), key=lambda one: one.when)
         intake.refused += [f"{one.path}: {student} has a newer one, {newest.path}" for one in older]
-        _put(newest, student, which, root, intake)
+        _put(newest, student, which, several[0][1].number, root, intake)
+    places = {owner.place for several in handed_in.values() for _, owner in several}
+    intake.refused += _without_notebook(intake.others, places)
+    intake.refused = [cleaned(line) for line in intake.refused]
     if not intake.taken and not intake.same:
-        why = f" Left out: {'; '.join(intake.refused[:5])}." if intake.refused else ""
+        why = f" Left out: {'; '.join([*intake.alike, *intake.refused][:5])}." if intake.refused else ""
         fix = "A notebook is named after its set, or its folder is, or name the set: SET=01_tokenization."
         raise DataError(f"there is no notebook to mark.{why}", where=str(source), fix=fix)
     return intake
 
 
-def _whose(found: list[_Found], slug: str, source: Path, root: Path) -> list[tuple[str, str]]:
-    """Return the student and the problem set of each notebook; empty where its path names none."""
-    sets = [slug or _set_of(one.path) for one in found]
-    together = Counter(zip((one.path.parent for one in found), sets, strict=True))
-    # Several notebooks of one set in one folder: their names are the students'. One alone: its folder's is.
-    students = [
-        _student_of(one.path, which, flat=together[one.path.parent, which] > 1)
-        for one, which in zip(found, sets, strict=True)
-    ]
-    named = {which for which, student in zip(sets, students, strict=True) if student}
-    folders = Counter(which for _, which in together)
-    alone = {which for which in sets if which not in named and folders[which] == 1}  # of one student, who is the source
-    names = [
-        _name_in(source.resolve().stem, which) if which in alone else student
-        for student, which in zip(students, sets, strict=True)
-    ]
+def _by_student(found: list[_Found], sets: Sequence[str], source: Path, root: Path, intake: Intake) -> _ByStudent:
+    """Return the notebooks of each student and set; who has no name, another set or a name too many is refused."""
+    meant: list[tuple[_Found, str]] = []
+    for one in found:
+        which = set_of(one.path) or (sets[0] if len(sets) == 1 else "")
+        if which and which not in sets:
+            intake.refused.append(f"{one.path}: this is {which}, and {', '.join(sets)} is taken in")
+        else:
+            meant.append((one, which))
     known = ids_by_name(root)
-    return [(known.get(as_key(name), name), which) for name, which in zip(names, sets, strict=True)]
+    owners = owners_of([(one.path, which) for one, which in meant], source)
+    groups: _ByStudent = {}
+    for (one, which), owner in zip(meant, owners, strict=True):
+        if owner.name and which:
+            student = known.get(as_key(owner.name), owner.name)
+            groups.setdefault((student, which), []).append((one, owner))
+        else:
+            intake.refused.append(f"{one.path}: no name of a student or of a problem set in it")
+    apart: _ByStudent = {}
+    for (student, which), several in groups.items():
+        for one, owner, name in _kept_apart(student, which, several, root, intake):
+            apart.setdefault((name, which), []).append((one, owner))
+    return apart
 
 
-def _put(one: _Found, student: str, slug: str, root: Path, intake: Intake) -> None:
+def _kept_apart(
+    student: str, which: str, several: list[tuple[_Found, Owner]], root: Path, intake: Intake
+) -> Iterator[tuple[_Found, Owner, str]]:
+    """Yield notebooks that bear one name with the student each is taken for: there may be two of that name."""
+    numbers = {owner.number for _, owner in several if owner.number}
+    places = {owner.place for _, owner in several if not owner.number}
+    places = {place for place in places if not places & {*place.parents}}  # a folder in a student's own is theirs
+    unclear = len(places) + len(numbers) > 1 and bool(places)
+    whose = " and of ".join([*sorted(map(str, places)), *sorted(numbers)])
+    names = set()
+    for one, owner in several:
+        if unclear and not owner.number:
+            intake.refused.append(f"{one.path}: {student} is the name of {whose}")
+            continue
+        another = owner.number and _is_another(student, which, owner, root, alone=len(numbers) == 1)
+        names.add(name := _with_number(owner) if another else student)
+        yield one, owner, name
+    if unclear:
+        fix = "If they are one student's, put them into one folder; if not, rename one."
+        intake.alike.append(f"{student}, {which}: the name of {whose}. What has no number was not taken. {fix}")
+    if names - {student}:
+        kept = ", ".join(sorted(names))
+        intake.alike.append(f"{student}, {which}: the name of several students, who are kept apart: {kept}.")
+
+
+def _is_another(student: str, slug: str, owner: Owner, root: Path, *, alone: bool) -> bool:
+    """Whether this may be another student than the one whose notebook lies under the name alone."""
+    if submitted(root, _with_number(owner), slug).exists():
+        return True
+    path = submitted(root, student, slug).with_name(_NUMBER)
+    there = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+    same_platform = there.partition(" ")[0] == owner.number.partition(" ")[0]
+    return there != owner.number if same_platform else not alone
+
+
+def _with_number(owner: Owner) -> str:
+    return f"{owner.name}_{owner.number.partition(' ')[2]}"
+
+
+def _without_notebook(others: list[PurePosixPath], places: set[PurePosixPath]) -> list[str]:
+    """Say who handed in files but no notebook that was taken; beside one, whose owner's place this is, they may lie."""
+    holding = {above for place in places for above in place.parents}
+    without: dict[PurePosixPath, list[PurePosixPath]] = {}
+    for path in others:
+        if not places & {*path.parents, named_in(path, file=True).place}:
+            whose = next((place for place in [*reversed(path.parents), path] if place not in holding), path)
+            without.setdefault(whose, []).append(path)
+    return [
+        f"{first}: this is no notebook{f' (and {len(more):,} more there)' if more else ''}"
+        for first, *more in without.values()
+    ]
+
+
+def _put(one: _Found, student: str, slug: str, number: str, root: Path, intake: Intake) -> None:
     try:
         data = one.read()
     except (zipfile.BadZipFile, RuntimeError, OSError, NotImplementedError, EOFError, ValueError, zlib.error):
@@ -123,56 +185,66 @@ def _put(one: _Found, student: str, slug: str, root: Path, intake: Intake) -> No
     if target.exists() and target.read_bytes() == data:
         intake.same += 1
         return
+    if target.exists() and one.when < (there := _time_beside(target) or _written(target)):
+        intake.same += 1
+        since = f"{there:%Y-%m-%d %H:%M:%S} UTC; to take this one, delete {target.relative_to(root)}"
+        intake.refused.append(f"{one.path}: older than the one of {student} that is there, of {since}")
+        return
+    if number:
+        write_atomically(target.with_name(_NUMBER), number + "\n")
     write_atomically(target.parent / "timestamp.txt", one.when.strftime("%Y-%m-%d %H:%M:%S UTC") + "\n")
     write_atomically(target, data)
     intake.taken.append((student, slug))
 
 
-def _set_of(path: PurePosixPath) -> str:
-    parts = [*path.parts[:-1], path.stem]
-    return next((slug for part in reversed(parts) for slug in SLUGS if slug in part), "")
-
-
-def _student_of(path: PurePosixPath, slug: str, *, flat: bool) -> str:
-    """Return the student whom a path names; empty if it names none."""
-    above = list(reversed(path.parts[:-1]))
-    parts = [path.stem, *above] if flat else [*above, path.stem]
-    return next((name for part in parts if (name := _name_in(part, slug))), "")
-
-
-def _name_in(part: str, slug: str) -> str:
-    """Return what is left of a part of a path without the set and what platforms add, as the name of a folder."""
-    part = unicodedata.normalize("NFC", part)  # macOS takes the letters é, ñ and ö apart
-    rest = _TAILS.sub("", part.replace(slug, "") if slug else part)
-    rest = re.sub(r"[^\w.@+-]+", "-", rest).strip("_-.")
-    return "" if len(rest) > _LONGEST_NAME or _NO_STUDENT.fullmatch(rest) else rest
-
-
 def _in_folder(folder: Path, intake: Intake) -> Iterator[_Found]:
-    for number, path in enumerate(sorted(folder.rglob("*"))):
-        if number > _MOST_FILES:
-            raise DataError(f"there are more than {_MOST_FILES:,} files.", where=str(folder))
+    number = 0
+    for path in _walk(folder):
         name = PurePosixPath(path.relative_to(folder).as_posix())
-        if any(part.startswith(".") for part in name.parts) or path.suffix not in (".ipynb", ".zip"):
-            continue
         if path.is_symlink() or not path.is_file() or _leads_out(path, folder):
             intake.refused.append(f"{name}: a link")
             continue
+        if name.suffix.lower() not in _WANTED:
+            intake.others.append(name)
+            continue
+        number += 1
+        if number > _MOST_FILES:
+            raise DataError(f"there are more than {_MOST_FILES:,} notebooks and zips.", where=str(folder))
         if path.stat().st_size > LARGEST:
             intake.refused.append(f"{name}: larger than {LARGEST >> 20} MB")
             continue
-        when = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-        if path.suffix == ".zip":
+        if is_zip(name):
             yield from _open_zip(path.read_bytes, name, intake, 1)
-            continue
-        stamp = path.parent / "timestamp.txt"
-        if stamp.is_file() and not stamp.is_symlink():
-            when = _time_in(stamp.read_text(encoding="utf-8", errors="replace")) or when
-        yield _Found(name, path.read_bytes, when)
+        else:
+            yield _Found(name, path.read_bytes, _time_beside(path) or _written(path))
+
+
+def _written(path: Path) -> datetime:
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Yield files and links in a folder, in order; what begins with a dot is not the student's."""
+    for above, folders, files in os.walk(folder):
+        links = [name for name in folders if Path(above, name).is_symlink()]
+        folders[:] = sorted(name for name in folders if not _is_clutter(name))
+        yield from (Path(above, name) for name in sorted([*files, *links]) if not _is_clutter(name))
+
+
+def _is_clutter(name: str) -> bool:
+    return name.startswith(".") or name in ("__MACOSX", "timestamp.txt")
 
 
 def _leads_out(path: Path, folder: Path) -> bool:
     return not path.resolve().is_relative_to(folder.resolve())
+
+
+def _time_beside(path: Path) -> datetime | None:
+    """Return the time in the timestamp.txt beside a notebook, where nbgrader keeps when it was handed in."""
+    stamp = path.parent / "timestamp.txt"
+    if not stamp.is_file() or stamp.is_symlink():
+        return None
+    return _time_in(stamp.read_text(encoding="utf-8", errors="replace"))
 
 
 def _time_in(text: str) -> datetime | None:
@@ -190,27 +262,36 @@ def _open_zip(read: Callable[[], bytes], name: PurePosixPath, intake: Intake, de
     except (zipfile.BadZipFile, RuntimeError, OSError, NotImplementedError, EOFError, ValueError, zlib.error):
         intake.refused.append(f"{name}: a zip that cannot be opened")
         return
-    yield from _in_zip(archive, name.with_suffix(""), intake, depth)
+    yield from _in_zip(archive, name, intake, depth)
 
 
 def _in_zip(archive: zipfile.ZipFile, above: PurePosixPath, intake: Intake, depth: int = 0) -> Iterator[_Found]:
-    if len(archive.infolist()) > _MOST_FILES:
-        raise DataError(f"there are more than {_MOST_FILES:,} files in it.", where=archive.filename or str(above))
-    for member in archive.infolist():
-        path = PurePosixPath(member.filename.replace("\\", "/"))
+    members = [(one, PurePosixPath(one.filename.replace("\\", "/"))) for one in archive.infolist() if not one.is_dir()]
+    wanted = [(one, path) for one, path in members if path.suffix.lower() in _WANTED]
+    if len(wanted) > _MOST_FILES:
+        why = f"there are more than {_MOST_FILES:,} notebooks and zips in it"
+        if depth == 0:
+            raise DataError(f"{why}.", where=archive.filename or "")
+        intake.refused.append(f"{above}: {why}")
+        return
+    clean = (
+        path for _, path in members if path.suffix.lower() not in _WANTED and not any(map(_is_clutter, path.parts))
+    )
+    intake.others += [above / path for path in islice(clean, _MOST_FILES)]
+    for member, path in wanted:
         name = above / path
-        if path.suffix not in (".ipynb", ".zip") or member.is_dir() or "__MACOSX" in path.parts:
+        if "__MACOSX" in path.parts:
             continue
         if why := _why_not(member, path):
             intake.refused.append(f"{name}: {why}")
+        elif any(map(_is_clutter, path.parts)):
             continue
-        if any(part.startswith(".") for part in path.parts):
-            continue
-        read = partial(_read_member, archive, member)
-        if path.suffix == ".ipynb":
-            yield _Found(name, read, _time_of(member))
+        elif not is_zip(path):
+            yield _Found(name, partial(_read_member, archive, member), _time_of(member))
         elif depth < _DEEPEST:
-            yield from _open_zip(read, name, intake, depth + 1)
+            yield from _open_zip(partial(_read_member, archive, member), name, intake, depth + 1)
+        else:
+            intake.refused.append(f"{name}: a zip too deep within zips")
 
 
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:

@@ -10,6 +10,9 @@ from typing import Any
 from ulmfit_lib.grading.outcome import FunctionMark, Outcome
 from ulmfit_lib.grading.submission import Cell, Release, Submission, same_code
 
+# So that nbgrader, too, asks a person to read: to it a cell that stands as it was released is no answer.
+_ELSEWHERE = "\n\n*(Not answered here, but the notebook holds text that is not the release's: read that.)*"
+
 
 def mended(submission: Submission, release: Release, outcome: Outcome | None = None) -> dict[str, Any]:
     """Return the submission as a notebook of format 4.5, without outputs but for those that say the marks.
@@ -29,6 +32,9 @@ def mended(submission: Submission, release: Release, outcome: Outcome | None = N
         else:
             cells.append(_in_form(original, cell))
     _put_back(cells, list(originals.values()))
+    for cell in cells:
+        if (name := _grade_id(cell)) in release.written and same_code(cell["source"], release.sources[name]):
+            cell["source"] += "" if unanswered(submission, release, name) else _ELSEWHERE
     if outcome is not None:
         marks = {f"test_{mark.name}": mark for mark in outcome.functions}
         for cell in cells:
@@ -82,6 +88,11 @@ def _shown(mark: FunctionMark) -> dict[str, Any]:
 
 
 def unanswered(submission: Submission, release: Release, name: str) -> bool:
-    """Whether the cell of that name is missing or stands there as it was released."""
-    sources = [cell.source for cell in submission.cells if cell.grade_id == name]
-    return not sources or same_code(sources[-1], release.sources[name])
+    """Whether the cell of that name is missing or stands there as it was released.
+
+    A written answer may also stand in a copy of its cell, or in any text that is not the release's.
+    """
+    same = [same_code(cell.source, release.sources[name]) for cell in submission.cells if cell.grade_id == name]
+    if name in release.written:
+        return all(same) and not any(release.is_own_text(cell) for cell in submission.cells)
+    return not same or same[-1]

@@ -10,15 +10,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from ulmfit_lib.errors import ConfigError, UlmfitError
+from ulmfit_lib.files import write_atomically
 from ulmfit_lib.grading.feedback import write_pages
 from ulmfit_lib.grading.grade import ClassRun, grade_class, students_of
-from ulmfit_lib.grading.intake import take_in
+from ulmfit_lib.grading.intake import Intake, take_in
 from ulmfit_lib.grading.marks import rows_of, write_marks
 from ulmfit_lib.grading.outcome import FAILED
 from ulmfit_lib.grading.records import Record, Records
 from ulmfit_lib.grading.sandbox import UNCONFINED
 from ulmfit_lib.grading.statistics import statistics_of, write_statistics
 from ulmfit_lib.grading.students import sets_meant
+from ulmfit_lib.grading.submission import cleaned
 
 _MOST_JOBS = 4
 _MOST_LINES = 12
@@ -65,9 +67,8 @@ def grade_and_report(
     console = Console()
     sets = sets_meant(which)
     if source is not None and source.resolve() != (root / "submissions").resolve():
-        intake = take_in(source, root, sets[0] if len(sets) == 1 else "")
-        console.print(f"{len(intake.taken)} notebooks taken in, {intake.same} were there already")
-        _list(console, "left out", intake.refused)
+        intake = take_in(source, root, sets)
+        _say_taken(console, root, intake)
         sets = sorted({slug for _, slug in intake.taken} or {slug for slug in sets if students_of(root, slug)})
     sets = [slug for slug in sets if students_of(root, slug)]
     if not sets:
@@ -117,6 +118,15 @@ def _utc(due: str) -> datetime | None:
         raise ConfigError(f"--due {due!r} is no date and time.", fix="Write it so: '2026-05-01 23:59'.") from None
 
 
+def _say_taken(console: Console, root: Path, intake: Intake) -> None:
+    """Say what was taken in and what was not: on the console the first, in a file all of it."""
+    console.print(f"{len(intake.taken)} notebooks taken in, {intake.same} were there already")
+    _list(console, "students of one name: look at them", intake.alike, most=len(intake.alike))
+    path = root / "runs" / "grading" / "left_out.txt"
+    write_atomically(path, cleaned("".join(f"{line}\n" for line in [*intake.alike, *intake.refused])))
+    _list(console, "left out", intake.refused, more=str(path))
+
+
 def _say(console: Console, root: Path, run: ClassRun) -> None:
     slug = run.slug
     records = Records(root).all(slug)
@@ -159,10 +169,14 @@ def _change(record: Record) -> str:
     return f"{new.student}: {points[0]} -> {points[1]}, for {old['why']}"
 
 
-def _list(console: Console, title: str, lines: Sequence[str]) -> None:
+def _list(
+    console: Console, title: str, lines: Sequence[str], *, most: int = _MOST_LINES, more: str = "the marks CSV"
+) -> None:
     if lines:
         console.print(f"{title} ({len(lines)}):", style="bold", highlight=False)
-        for line in lines[:_MOST_LINES]:
-            console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
-        if len(lines) > _MOST_LINES:
-            console.print(f"  ... and {len(lines) - _MOST_LINES} more, in the marks CSV")
+        for line in lines[:most]:
+            console.print(f"  {cleaned(line)}", highlight=False, markup=False, soft_wrap=True)
+        if len(lines) > most:
+            console.print(
+                f"  ... and {len(lines) - most} more, in {more}", highlight=False, markup=False, soft_wrap=True
+            )

@@ -2,11 +2,14 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from ulmfit_lib.checks.sets import EXERCISE_NAMES
 from ulmfit_lib.errors import UlmfitError
 
 LARGEST = 100 << 20  # bytes of a notebook; pictures and printed tables are in it
@@ -136,7 +139,16 @@ def joined(text: Any) -> str:
     """Return the text of a source or an output, which the format keeps as one string or as a list of lines."""
     if isinstance(text, list):
         text = "".join(line for line in text if isinstance(line, str))
-    return text.replace("\r\n", "\n").replace("\r", "\n") if isinstance(text, str) else ""
+    return cleaned(text.replace("\r\n", "\n").replace("\r", "\n")) if isinstance(text, str) else ""
+
+
+def cleaned(text: str) -> str:
+    """Return a text that can be written: half of a surrogate pair, which is no character, becomes a question mark.
+
+    >>> cleaned("a\\ud83d")
+    'a?'
+    """
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def same_code(one: str, other: str) -> bool:
@@ -146,6 +158,12 @@ def same_code(one: str, other: str) -> bool:
 
 def _bare(source: str) -> list[str]:
     return [line.rstrip() for line in source.strip().split("\n")]
+
+
+def _set_of_answer(cell: Cell) -> str:
+    """Return the problem set that a cell is an answer of; empty if it is of none."""
+    found = re.match(r"# (\w+): \d+ point", cell.source) or re.search(r"^def (\w+)\(", cell.source, re.M)
+    return EXERCISE_NAMES.get(cell.identity) or EXERCISE_NAMES.get(found[1] if found else "", "")
 
 
 class Release:
@@ -166,12 +184,24 @@ class Release:
         self.tests: dict[str, str] = {}
         self.points: dict[str, float] = {}
         self.others: list[str] = []
+        self.solutions: set[str] = set()
+        #: Each written answer, with the text of the cell before it.
+        self.written: dict[str, str] = {}
+        self._words: list[str] = []
+        before = ""
         for cell in self.notebook["cells"]:
             ours, source = cell["metadata"].get("nbgrader", {}), joined(cell["source"])
             cell["source"] = source
             grade_id = ours.get("grade_id", "")
             if grade_id:
                 self.sources[grade_id] = source
+            if cell["cell_type"] == "markdown":
+                self._words.append(source)
+            if grade_id and ours.get("solution"):
+                self.solutions.add(grade_id)
+                if cell["cell_type"] == "markdown":
+                    self.written[grade_id] = before
+            before = source
             if ours.get("grade") and not ours.get("solution"):
                 self.tests[grade_id] = source
                 self.points[grade_id] = float(ours["points"])
@@ -192,6 +222,23 @@ class Release:
                 cell.grade_id = name
                 taken.add(name)
                 submission.notes.append(f"The cell {name} has lost its metadata; it was recognised all the same.")
+        for name, before in self.written.items():
+            if name not in taken and (cell := self._behind(before, submission)):
+                cell.grade_id = name
+                submission.notes.append(f"The cell {name} has lost its metadata; it was recognised by its place.")
+
+    def _behind(self, before: str, submission: Submission) -> Cell | None:
+        """Return a student's own words that stand behind a cell of the release."""
+        for one, cell in pairwise(submission.cells):
+            if same_code(one.source, before) and self.is_own_text(cell):
+                return cell
+        return None
+
+    def is_own_text(self, cell: Cell) -> bool:
+        """Whether it is text that is not the release's."""
+        if cell.kind == "code" or cell.grade_id or not cell.source.strip():
+            return False
+        return not any(same_code(cell.source, source) for source in self._words)
 
     def _name_of(self, cell: Cell) -> str:
         if cell.identity in self.sources:
@@ -202,7 +249,34 @@ class Release:
         for name in self.names:
             if re.match(rf"# {name}: \d+ point", cell.source) or re.search(rf"^def {name}\(", cell.source, re.M):
                 return name
+        for name in self.written:
+            if cell.kind == "markdown" and same_code(cell.source, self.sources[name]):
+                return name
         return ""
+
+    def refuse_another_set(self, submission: Submission) -> None:
+        """See that a submission, whose cells were recognised, answers this problem set.
+
+        Raises:
+            SubmissionError: it holds no answer cell of it, nor a name of one; or more of another set's.
+        """
+        slug = EXERCISE_NAMES.get(self.names[0], "this problem set")
+        ours = sum(cell.grade_id in self.solutions for cell in submission.cells)
+        theirs = Counter(other for cell in submission.cells if (other := _set_of_answer(cell)) not in ("", slug))
+        (other, most), *_ = [*theirs.most_common(1), ("", 0)]
+        if ours >= most and (ours or self._is_named_in(submission)):
+            return
+        looks = f"this looks like {other}: " if other else ""
+        holds = f"fewer answers of {slug} than of {other}" if ours else f"no answer cell of {slug}"
+        raise SubmissionError(
+            f"{looks}the notebook holds {holds}.",
+            fix=f"Hand in {slug}.ipynb, with the answers in its own cells.",
+        )
+
+    def _is_named_in(self, submission: Submission) -> bool:
+        """Whether code names a function of the set: it may be answered in a way that no cell tells."""
+        names = re.compile(rf"\b({'|'.join(map(re.escape, self.names))})\b")
+        return any(cell.kind == "code" and names.search(cell.source) for cell in submission.cells)
 
     def is_test(self, cell: Cell) -> bool:
         """Whether it is one of the release's test cells (or a copy of one), which the grader does without."""
