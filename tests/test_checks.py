@@ -255,7 +255,12 @@ def test_a_mistake_needs_a_cause():
         ({"a": 1, "c": 2}, {"a": 1}, "the key 'c' is too much"),
         ({"a": 1}, {"a": 2}, "at key 'a': 1 instead of 2"),
         (True, 1, "a bool instead of an int"),
-        (1, 1.0, "an int instead of a float"),
+        (1, 1.0, None),  # the same number
+        (1.0, 1, "a float instead of an int"),
+        (True, 1.0, "a bool instead of a float"),
+        (2, 1.0, "2 instead of 1.0"),
+        (10**30, float("nan"), f"{10**30} instead of nan"),
+        (-(10**400), 1.0, f"-1{'0' * 78} ... {'0' * 80} (402 characters) instead of 1.0"),
         (0.3, 0.1 + 0.2, None),
         (0.3, 0.4, "0.3 instead of 0.4"),
         (float("nan"), float("nan"), None),

@@ -41,12 +41,13 @@ def type_name(value: Any, arrays: str = "array") -> str:
 
 
 def wrong_type(got: Any, expected: Any, arrays: str = "array") -> str | None:
-    """Say how the type of `got` is wrong, or return None. Only the very same type is right, not a subclass.
+    """Say how the type of `got` is wrong, or return None. A subclass is wrong; an int may stand for a float.
 
     >>> wrong_type(None, "a")
     'None instead of a str'
+    >>> wrong_type(1, 1.0)
     """
-    if type(got) is type(expected):
+    if type(got) is type(expected) or (type(got) is int and type(expected) is float):
         return None
     return f"{type_name(got, arrays)} instead of {type_name(expected, arrays)}"
 
@@ -91,12 +92,19 @@ def first_difference(got: Any, expected: Any, tolerance: float = 0.0, arrays: st
     if isinstance(expected, dict):
         return _first_key(got, expected, tolerance, arrays)
     if isinstance(expected, float):
-        same = got == expected or abs(got - expected) <= tolerance * max(1.0, abs(expected))
-        same = same or (got != got and expected != expected)
-        return None if same else f"{got!r} instead of {expected!r}"
+        return None if _as_near(got, expected, tolerance) else f"{show(got)} instead of {expected!r}"
     if is_array(expected):
         return wrong_shape(got, expected, arrays) or _first_entry(got, expected, tolerance)
     return None if got == expected else f"{show(got)} instead of {show(expected)}"
+
+
+def _as_near(got: int | float, expected: float, tolerance: float) -> bool:
+    if got == expected or (got != got and expected != expected):
+        return True
+    try:
+        return abs(got - expected) <= tolerance * max(1.0, abs(expected))
+    except OverflowError:  # an int that is beyond all floats
+        return False
 
 
 def form_difference(got: Any, expected: Any, tolerance: float = 0.0, arrays: str = "array") -> str | None:

@@ -43,16 +43,19 @@ class ToyEncoder:
 def read(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     """Call the answer with a toy encoder, and say beside what it returned which tokens got a gradient.
 
-    What stands at masked places does not matter, so it is made 0. The gradient is that of the sum of the others.
+    What stands at masked places does not matter, so it is made 0. The gradient is that of the sum of the others. The
+    mask comes first, because the other two depend on it.
     """
     import torch
 
     _, ids, *sizes = args
     encoder, handed = ToyEncoder(), torch.from_numpy(ids.copy())
     returned = function(encoder, handed, *sizes)
-    if not _is_output_and_mask(returned):
+    if type(returned) is not tuple or len(returned) != 2:
         return to_plain(returned)
     output, mask = returned
+    if not _fit(output, mask):
+        return {"mask": to_plain(mask)}, {"output": _plain(output)}
     output = output.masked_fill(mask[:, :, None], 0)
     gradient = torch.zeros_like(encoder.table)
     if output.requires_grad:
@@ -60,17 +63,25 @@ def read(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         gradient = encoder.table.grad
     real = torch.arange(handed.shape[1]) < torch.tensor(sizes[0])[:, None]  # (bs, longest)
     of_each_token = gradient[:, 0][torch.from_numpy(ids)] * real  # (bs, longest)
-    plain = (to_plain(output), to_plain(mask), {"gradient of each token": to_plain(of_each_token)})
+    plain = (
+        {"mask": to_plain(mask)},
+        {"output, 0 where the mask is True": _plain(output)},
+        {"gradient of each token": _plain(of_each_token)},
+    )
     refuse_changes(handed, torch.from_numpy(ids), plain)
     return plain
 
 
-def _is_output_and_mask(returned: Any) -> bool:
+def _plain(numbers: Any) -> Any:
+    """Return the plain value; the toy encoder's small numbers need no double precision, and are shorter without."""
     import torch
 
-    if type(returned) is not tuple or len(returned) != 2:
-        return False
-    output, mask = returned
+    return to_plain(numbers.float() if getattr(numbers, "dtype", None) == torch.float64 else numbers)
+
+
+def _fit(output: Any, mask: Any) -> bool:
+    import torch
+
     if not isinstance(output, torch.Tensor) or not isinstance(mask, torch.Tensor):
         return False
     return output.ndim == 3 and output.shape[:2] == mask.shape and mask.dtype == torch.bool

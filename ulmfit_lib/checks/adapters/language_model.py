@@ -1,54 +1,67 @@
-"""What the functions of problem set 05 take, built from a few numbers: many entries, so that a share can be judged."""
+"""What the functions of problem set 05 take, built from a few numbers: many entries, so that a share can be judged.
+
+The second argument says how many calls are made after one seeding: with 2, a list of what both returned comes back.
+"""
 
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from ulmfit_lib.checks.adapters.tensors import call, call_seeded, seed_torch, show_call
+from ulmfit_lib.checks.adapters.tensors import call_seeded, show_call, show_seeded
 
 N_IN = 2  # features that the LSTM of `weight_dropout` reads
 
 
+def dropout_mask(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    """Call the answer with a tensor, a size and a probability, after seeding torch."""
+    seed, calls, like, size, p = args
+    return call_seeded(function, (seed, like, size, p), calls)
+
+
+def show_dropout_mask(name: str, args: tuple[Any, ...]) -> str:
+    """Return the call as a student would type it."""
+    seed, calls, *rest = args
+    return show_seeded(seed, show_call(name, tuple(rest)), calls)
+
+
 def rnn_dropout(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     """Call the answer with activations that count up, (bs, seq_len, features), after seeding torch."""
-    seed, bs, seq_len, features, p, training = args
-    return call_seeded(function, (seed, counting(bs, seq_len, features), p, training))
+    seed, calls, bs, seq_len, features, p, training = args
+    return call_seeded(function, (seed, counting(bs, seq_len, features), p, training), calls)
 
 
 def show_rnn_dropout(name: str, args: tuple[Any, ...]) -> str:
     """Return the call as a student would type it."""
-    seed, bs, seq_len, features, p, training = args
-    return f"torch.manual_seed({seed}); {name}({_show_counting(bs, seq_len, features)}, {p}, {training})"
+    seed, calls, bs, seq_len, features, p, training = args
+    return show_seeded(seed, f"{name}({_show_counting(bs, seq_len, features)}, {p}, {training})", calls)
 
 
 def embedding_dropout(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     """Call the answer with weights that count up and ids in which each word stands twice, after seeding torch."""
-    seed, vocab_sz, emb_sz, p, training = args
-    return call_seeded(function, (seed, counting(vocab_sz, emb_sz), every_word_twice(vocab_sz), p, training))
+    seed, calls, vocab_sz, emb_sz, p, training = args
+    return call_seeded(function, (seed, counting(vocab_sz, emb_sz), every_word_twice(vocab_sz), p, training), calls)
 
 
 def show_embedding_dropout(name: str, args: tuple[Any, ...]) -> str:
     """Return the call as a student would type it."""
-    seed, vocab_sz, emb_sz, p, training = args
+    seed, calls, vocab_sz, emb_sz, p, training = args
     ids = f"torch.arange({2 * vocab_sz}).reshape(2, {vocab_sz}) % {vocab_sz}"
-    return f"torch.manual_seed({seed}); {name}({_show_counting(vocab_sz, emb_sz)}, {ids}, {p}, {training})"
+    return show_seeded(seed, f"{name}({_show_counting(vocab_sz, emb_sz)}, {ids}, {p}, {training})", calls)
 
 
 def weight_dropout(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     """Call the answer with a text, a state and weights of a layer of the kind that is asked for."""
-    seed, kind, bs, seq_len, p, training = args
-    seed_torch(seed)
-    return call(function, (*lstm_arrays(kind, bs, seq_len), p, training))
+    seed, calls, kind, bs, seq_len, p, training = args
+    return call_seeded(function, (seed, *lstm_arrays(kind, bs, seq_len), p, training), calls)
 
 
 def show_weight_dropout(name: str, args: tuple[Any, ...]) -> str:
     """Return the call as a student would type it; weights that are too many to be shown are described."""
-    seed, kind, bs, seq_len, p, training = args
+    seed, calls, kind, bs, seq_len, p, training = args
     if kind != "many units":
-        shown = show_call(name, (*lstm_arrays(kind, bs, seq_len), p, training))
-        return f"torch.manual_seed({seed}); {shown}"
+        return show_seeded(seed, show_call(name, (*lstm_arrays(kind, bs, seq_len), p, training)), calls)
     sizes = f"x of shape ({bs}, {seq_len}, {N_IN}), {units_of(kind)} hidden units, the state all zeros"
-    return f"torch.manual_seed({seed}); {name}(x, (h, c), weights, {p}, {training}), {sizes}"
+    return f"{show_seeded(seed, f'{name}(x, (h, c), weights, {p}, {training})', calls)}, {sizes}"
 
 
 def counting(*shape: int) -> Any:
@@ -82,8 +95,9 @@ def lstm_arrays(kind: str, bs: int, seq_len: int) -> tuple[Any, tuple[Any, Any],
     """Return what an LSTM layer reads, and its weights: x, (h, c), (w_ih, w_hh, b_ih, b_hh), all float32.
 
     Args:
-        kind: "small", two units and a state of zeros; "small, carried", with another state; "many units", each of
-            which listens to itself alone, so that its outputs tell which of its four recurrent weights were dropped.
+        kind: "small", two units and a state of zeros; "small, carried", with another state; "many units", of which
+            the first half listen to no unit, and each of the others to itself and to one of those, so that its outputs
+            tell which of its eight recurrent weights were dropped.
         bs: rows of x.
         seq_len: steps of x.
     """
@@ -93,8 +107,12 @@ def lstm_arrays(kind: str, bs: int, seq_len: int) -> tuple[Any, tuple[Any, Any],
     x = _wave(1.7, bs, seq_len, N_IN)
     w_ih = _wave(0.9, 4 * units, N_IN)
     if kind == "many units":
-        own = np.where(_wave(1.3, 4, units) > 0, 1.0, -1.0) * (2.5 + 0.8 * _wave(2.3, 4, units))  # (4, units)
-        w_hh = np.concatenate([np.diag(gate) for gate in own]).astype(np.float32)  # (4 * units, units)
+        half = units // 2
+        listeners, others = np.arange(half, units), np.arange(half)
+        w_hh = np.zeros((4, units, units), dtype=np.float32)
+        w_hh[:, listeners, listeners] = _sign(1.3, 4, half) * (2.0 + 0.8 * _wave(2.3, 4, half))
+        w_hh[:, listeners, others] = _sign(2.7, 4, half) * (1.5 + 0.5 * _wave(0.8, 4, half))
+        w_hh = w_hh.reshape(4 * units, units)
     else:
         w_hh = _wave(2.3, 4 * units, units)
     b_ih, b_hh = _wave(1.1, 4 * units), _wave(0.7, 4 * units)
@@ -103,6 +121,12 @@ def lstm_arrays(kind: str, bs: int, seq_len: int) -> tuple[Any, tuple[Any, Any],
     if kind == "small, carried":
         h, c = _wave(1.9, bs, units), _wave(2.9, bs, units)
     return x, (h, c), (w_ih, w_hh, b_ih, b_hh)
+
+
+def _sign(step: float, *shape: int) -> Any:
+    import numpy as np
+
+    return np.where(_wave(step, *shape) > 0, 1.0, -1.0)
 
 
 def _wave(step: float, *shape: int) -> Any:

@@ -29,11 +29,24 @@ def show_call(function: str, args: tuple[Any, ...]) -> str:
     return f"{function}({', '.join(show_value(arg) for arg in args)})"
 
 
-def call_seeded(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-    """Seed torch with the first argument, then `call` the answer with the others: for functions that draw at random."""
+def call_seeded(function: Callable[..., Any], args: tuple[Any, ...], calls: int = 1) -> Any:
+    """Seed torch with the first argument, then `call` the answer with the others: for functions that draw at random.
+
+    Of two or more calls, all after the one seeding, a list comes back: do they draw different numbers?
+    """
     seed, *rest = args
     seed_torch(seed)
-    return call(function, tuple(rest))
+    returned, changes = [], []
+    for _ in range(calls):
+        try:
+            returned.append(call(function, tuple(rest)))
+        except InputChanged as change:
+            returned.append(change.returned)
+            changes.append(change.now)
+    value = returned[0] if calls == 1 else returned
+    if changes:
+        raise InputChanged(changes[0], value)
+    return value
 
 
 def seed_torch(seed: int) -> None:
@@ -50,7 +63,12 @@ def seed_torch(seed: int) -> None:
 def show_call_seeded(function: str, args: tuple[Any, ...]) -> str:
     """Return the call as a student would type it, the seed before it."""
     seed, *rest = args
-    return f"torch.manual_seed({seed}); {show_call(function, tuple(rest))}"
+    return show_seeded(seed, show_call(function, tuple(rest)))
+
+
+def show_seeded(seed: int, shown: str, calls: int = 1) -> str:
+    """Return a call, shown as a student would type it, with the seed before it, and as often as it is made."""
+    return f"torch.manual_seed({seed}); {shown if calls == 1 else f'[{shown} for _ in range({calls})]'}"
 
 
 def to_tensors(value: Any) -> Any:

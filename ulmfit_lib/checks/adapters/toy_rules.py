@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from ulmfit_lib.checks.adapters import InputChanged
+
 # Rules that have nothing to do with the exercises' own.
 _TOY_RULES: dict[str, Callable[[str], str]] = {
     "add_x": lambda text: text + "x",
@@ -16,13 +18,26 @@ TOY_RULE_NAMES = tuple(_TOY_RULES)
 
 
 def call(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-    """Call the answer with a text, and each name of a toy rule, or list of names, replaced by the rule itself."""
+    """Call the answer with a text, and each name of a toy rule, or list of names, replaced by the rule itself.
+
+    Raises:
+        InputChanged: the answer changed a list of rules.
+    """
     text, *names = args
-    return function(text, *(_rule_or_rules(name) for name in names))
+    rules = [_rule_or_rules(name) for name in names]
+    returned = function(text, *rules)
+    for name, now in zip(names, rules, strict=True):
+        if now != _rule_or_rules(name):
+            raise InputChanged(f"[{', '.join(map(_name, now))}]", returned)
+    return returned
 
 
 def _rule_or_rules(name: str | list[str]) -> Any:
     return _TOY_RULES[name] if isinstance(name, str) else [_TOY_RULES[one] for one in name]
+
+
+def _name(rule: Any) -> str:
+    return next((name for name, one in _TOY_RULES.items() if one is rule), "another rule")
 
 
 def show_call(function: str, args: tuple[Any, ...]) -> str:

@@ -82,6 +82,13 @@ def forgets_to_scale(like, size, p):
 
 
 @MISTAKES.of("dropout_mask")
+def scales_the_wrong_way(like, size, p):
+    """The entries that are kept are smaller than 1, as if they were multiplied by 1 - p. They have to make up for those
+    that are lost."""
+    return like.new_empty(size).bernoulli_(1 - p) * (1 - p)
+
+
+@MISTAKES.of("dropout_mask")
 def keeps_with_probability_p(like, size, p):
     """p is the probability to be lost; here it is the probability to be kept."""
     if p == 0:
@@ -91,8 +98,8 @@ def keeps_with_probability_p(like, size, p):
 
 @MISTAKES.of("dropout_mask")
 def divides_by_p(like, size, p):
-    """The entries that are kept are divided by p, the share that is lost. Think of p near 0: what is kept should then
-    hardly change."""
+    """What is kept has the right size where p is 0.5, and not elsewhere. Is it divided by p, the share that is lost, or
+    always doubled? Think of p near 0: what is kept should then hardly change."""
     if p == 0:
         return like.new_ones(size)
     return like.new_empty(size).bernoulli_(1 - p) / p
@@ -113,6 +120,24 @@ def has_a_type_of_its_own(like, size, p):
     import torch
 
     return (torch.rand(size) >= p).float() / (1 - p)
+
+
+@MISTAKES.of("dropout_mask")
+def drops_the_first_ones(like, size, p):
+    """The entries that are lost stand side by side, at one end of the mask. Chance has to decide about each of them."""
+    mask = like.new_ones(size).flatten()
+    mask[: round(p * len(mask))] = 0
+    return mask.reshape(size) / (1 - p)
+
+
+@MISTAKES.of("dropout_mask")
+def seeds_itself(like, size, p):
+    """Two calls, one after the other, lose the same. Is there a seed in it, or is a mask kept from the first call? Each
+    call has to draw anew."""
+    import torch
+
+    torch.manual_seed(42)
+    return like.new_empty(size).bernoulli_(1 - p) / (1 - p)
 
 
 @MISTAKES.of("rnn_dropout")
@@ -162,9 +187,41 @@ def what_is_kept_stays_as_it_was(x, p, training):
     return x * x.new_empty(x.shape[0], 1, x.shape[2]).bernoulli_(1 - p)
 
 
+@MISTAKES.of("rnn_dropout")
+def kept_features_shrink(x, p, training):
+    """What is kept becomes smaller, as if it were multiplied by 1 - p. It has to make up for what is lost, as
+    `dropout_mask` does."""
+    if not training:
+        return x
+    return x * x.new_empty(x.shape[0], 1, x.shape[2]).bernoulli_(1 - p) * (1 - p)
+
+
+@MISTAKES.of("rnn_dropout")
+def drops_the_first_features(x, p, training):
+    """The features that are lost stand side by side, at one end. Chance has to decide about each of them, in each
+    row."""
+    if not training or p == 0:
+        return x
+    mask = x.new_ones(x.shape[2]) / (1 - p)
+    mask[: round(p * len(mask))] = 0
+    return x * mask
+
+
+@MISTAKES.of("rnn_dropout")
+def drops_the_same_features_each_time(x, p, training):
+    """Two calls, one after the other, lose the same. Is there a seed in it, or is a mask kept from the first call? Each
+    call has to draw anew."""
+    import torch
+
+    if not training or p == 0:
+        return x
+    torch.manual_seed(42)
+    return x * x.new_empty(x.shape[0], 1, x.shape[2]).bernoulli_(1 - p) / (1 - p)
+
+
 @MISTAKES.of("embedding_dropout")
 def drops_single_features(weight, ids, p, training):
-    """It drops single numbers: a word is dropped whole, with all its features."""
+    """It drops single numbers or features: a word is dropped whole, with all its features."""
     if not training or p == 0:
         return weight[ids]
     mask = weight.new_empty(weight.shape).bernoulli_(1 - p) / (1 - p)
@@ -190,6 +247,15 @@ def kept_words_stay_as_they_were(weight, ids, p, training):
 
 
 @MISTAKES.of("embedding_dropout")
+def kept_words_shrink(weight, ids, p, training):
+    """The words that are kept become smaller, as if they were multiplied by 1 - p. They have to make up for those that
+    are lost, as `dropout_mask` does."""
+    if not training:
+        return weight[ids]
+    return (weight * weight.new_empty(len(weight), 1).bernoulli_(1 - p) * (1 - p))[ids]
+
+
+@MISTAKES.of("embedding_dropout")
 def drops_words_outside_training_too(weight, ids, p, training):
     """It drops words whatever `training` says: outside training the weights are looked up as they are."""
     return (weight * weight.new_empty(len(weight), 1).bernoulli_(1 - p) / (1 - p))[ids]
@@ -202,6 +268,28 @@ def writes_into_the_embedding(weight, ids, p, training):
         return weight[ids]
     weight *= weight.new_empty(len(weight), 1).bernoulli_(1 - p) / (1 - p)
     return weight[ids]
+
+
+@MISTAKES.of("embedding_dropout")
+def drops_the_first_words(weight, ids, p, training):
+    """The words that are lost stand side by side, at one end of the table. Chance has to decide about each of them."""
+    if not training or p == 0:
+        return weight[ids]
+    mask = weight.new_ones(len(weight), 1) / (1 - p)
+    mask[: round(p * len(mask))] = 0
+    return (weight * mask)[ids]
+
+
+@MISTAKES.of("embedding_dropout")
+def drops_the_same_words_each_time(weight, ids, p, training):
+    """Two calls, one after the other, lose the same. Is there a seed in it, or is a mask kept from the first call? Each
+    call has to draw anew."""
+    import torch
+
+    if not training or p == 0:
+        return weight[ids]
+    torch.manual_seed(42)
+    return (weight * weight.new_empty(len(weight), 1).bernoulli_(1 - p) / (1 - p))[ids]
 
 
 @MISTAKES.of("weight_dropout")
@@ -239,7 +327,8 @@ def drops_the_hidden_state(x, state, weights, p, training):
 
 @MISTAKES.of("weight_dropout")
 def drops_the_input_weights(x, state, weights, p, training):
-    """It drops weights of w_ih, which meet the input. The recurrent ones are in w_hh."""
+    """Even the first step is another, though it starts from zeros and meets no recurrent weight. Does it drop weights
+    of w_ih, or parts of x? The recurrent weights are in w_hh."""
     import torch
 
     (h, c), (w_ih, w_hh, b_ih, b_hh) = state, weights
@@ -289,8 +378,101 @@ def weights_that_stay_are_not_scaled(x, state, weights, p, training):
 
 
 @MISTAKES.of("weight_dropout")
+def weights_that_stay_shrink(x, state, weights, p, training):
+    """The weights that stay become smaller: they are multiplied by 1 - p. They have to make up for those that are lost,
+    as `dropout_mask` does."""
+    import torch
+
+    (h, c), (w_ih, w_hh, b_ih, b_hh) = state, weights
+    if training:
+        w_hh = w_hh * w_hh.new_empty(w_hh.shape).bernoulli_(1 - p) * (1 - p)
+    outputs = []
+    for t in range(x.shape[1]):
+        i, f, g, o = (x[:, t] @ w_ih.T + b_ih + h @ w_hh.T + b_hh).chunk(4, dim=1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h = torch.sigmoid(o) * torch.tanh(c)
+        outputs.append(h)
+    return torch.stack(outputs, dim=1), (h, c)
+
+
+@MISTAKES.of("weight_dropout")
+def drops_whole_rows(x, state, weights, p, training):
+    """One random number decides about a whole row of w_hh, or more. Each single weight needs one of its own: the mask
+    has the shape of w_hh."""
+    import torch
+
+    (h, c), (w_ih, w_hh, b_ih, b_hh) = state, weights
+    if training:
+        w_hh = w_hh * w_hh.new_empty(len(w_hh), 1).bernoulli_(1 - p) / (1 - p)
+    outputs = []
+    for t in range(x.shape[1]):
+        i, f, g, o = (x[:, t] @ w_ih.T + b_ih + h @ w_hh.T + b_hh).chunk(4, dim=1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h = torch.sigmoid(o) * torch.tanh(c)
+        outputs.append(h)
+    return torch.stack(outputs, dim=1), (h, c)
+
+
+@MISTAKES.of("weight_dropout")
+def drops_whole_columns(x, state, weights, p, training):
+    """One random number decides about all four weights, one a gate, by which a unit listens to another, if not about a
+    whole column of w_hh. Each single weight needs one of its own: the mask has the shape of w_hh."""
+    import torch
+
+    (h, c), (w_ih, w_hh, b_ih, b_hh) = state, weights
+    if training:
+        w_hh = w_hh * w_hh.new_empty(1, w_hh.shape[1]).bernoulli_(1 - p) / (1 - p)
+    outputs = []
+    for t in range(x.shape[1]):
+        i, f, g, o = (x[:, t] @ w_ih.T + b_ih + h @ w_hh.T + b_hh).chunk(4, dim=1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h = torch.sigmoid(o) * torch.tanh(c)
+        outputs.append(h)
+    return torch.stack(outputs, dim=1), (h, c)
+
+
+@MISTAKES.of("weight_dropout")
+def drops_the_first_weights(x, state, weights, p, training):
+    """The weights that are lost stand side by side, at one end of w_hh. Chance has to decide about each of them."""
+    import torch
+
+    (h, c), (w_ih, w_hh, b_ih, b_hh) = state, weights
+    if training:
+        mask = torch.ones_like(w_hh).flatten()
+        mask[: round(p * len(mask))] = 0
+        w_hh = w_hh * mask.reshape(w_hh.shape) / (1 - p)
+    outputs = []
+    for t in range(x.shape[1]):
+        i, f, g, o = (x[:, t] @ w_ih.T + b_ih + h @ w_hh.T + b_hh).chunk(4, dim=1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h = torch.sigmoid(o) * torch.tanh(c)
+        outputs.append(h)
+    return torch.stack(outputs, dim=1), (h, c)
+
+
+@MISTAKES.of("weight_dropout")
+def drops_the_same_weights_in_each_pass(x, state, weights, p, training):
+    """Two calls, one after the other, lose the same. Is there a seed in it, or is a mask kept from the first call? Each
+    call has to draw anew."""
+    import torch
+
+    (h, c), (w_ih, w_hh, b_ih, b_hh) = state, weights
+    if training:
+        torch.manual_seed(42)
+        w_hh = w_hh * w_hh.new_empty(w_hh.shape).bernoulli_(1 - p) / (1 - p)
+    outputs = []
+    for t in range(x.shape[1]):
+        i, f, g, o = (x[:, t] @ w_ih.T + b_ih + h @ w_hh.T + b_hh).chunk(4, dim=1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h = torch.sigmoid(o) * torch.tanh(c)
+        outputs.append(h)
+    return torch.stack(outputs, dim=1), (h, c)
+
+
+@MISTAKES.of("weight_dropout")
 def begins_from_zeros(x, state, weights, p, training):
-    """It begins from zeros, whatever state it is handed, and forgets what was read in the batch before."""
+    """From a state of zeros it is right, from another it is not. Does it begin from zeros, whatever it is handed, and
+    forget what was read in the batch before? Or have h and c changed places?"""
     import torch
 
     w_ih, w_hh, b_ih, b_hh = weights

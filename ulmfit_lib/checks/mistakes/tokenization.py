@@ -230,6 +230,17 @@ def marks_single_capitals(text):
 
 
 @MISTAKES.of("replace_all_caps")
+def counts_the_letters(text):
+    """It counts letters alone: "A1" and "I," are two characters each, so they get the mark too."""
+    import re
+
+    def lower(m):
+        return f"{m[1]}{'xxup ' if sum(map(str.isalpha, m[2])) > 1 else ''}{m[2].lower()}"
+
+    return re.sub(r"(\s|^)([A-Z]+[^a-z\s]*)(?=\s|$)", lower, text)
+
+
+@MISTAKES.of("replace_all_caps")
 def asks_isupper(text):
     """str.isupper looks at letters only, so "4K" passes: the word must begin with a capital."""
     import re

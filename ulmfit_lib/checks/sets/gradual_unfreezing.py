@@ -251,8 +251,8 @@ _EXERCISES = (
         hints=(
             "For each stage: how many groups, counted from the end, learn in it? All the others get 0.0. In the last "
             "stage all of them learn.",
-            "lrs=[8, 4], three groups, factor 2. Stage 1: the head alone, [0, 0, 8]. Stage 2 is the last, so all "
-            "learn: [1, 2, 4], which is what discriminative_lrs(4, 3, 2) gives.",
+            "lrs=[8, 4], three groups, factor 2. Stage 0: the head alone, [0.0, 0.0, 8.0]. Stage 1 is the last, so "
+            "all learn: [1.0, 2.0, 4.0], which is what discriminative_lrs(4, 3, 2) gives.",
             "Reread “4. One plan”: the rates are always those of all the groups; being frozen only makes a 0.0 of "
             "some.",
         ),

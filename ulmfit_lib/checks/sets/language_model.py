@@ -17,10 +17,10 @@ from ulmfit_lib.checks.sets.language_model_judging import (
     MASK_PROPERTIES,
     MASK_SIZES,
     RNN_PROPERTIES,
-    WEIGHT_PROPERTIES,
     WORD_PROPERTIES,
     WORDS,
 )
+from ulmfit_lib.checks.sets.language_model_weights import WEIGHT_PROPERTIES
 
 State = tuple[Tensor, Tensor]
 Weights = tuple[Tensor, Tensor, Tensor, Tensor]
@@ -126,11 +126,12 @@ _EXERCISES = (
         section="2. A mask",
         reference=dropout_mask,
         examples=[
-            (0, zeros(1), (2, 3), 0.0),
-            (1, zeros(1), MASK_SIZES[0], 0.5),
-            (2, zeros(1), MASK_SIZES[0], 0.25),
-            (3, zeros(1), MASK_SIZES[1], 0.75),
-            (4, np.zeros(1), (2, 2), 0.0),
+            (0, 1, zeros(1), (2, 3), 0.0),
+            (1, 1, zeros(1), MASK_SIZES[0], 0.5),
+            (2, 1, zeros(1), MASK_SIZES[0], 0.25),
+            (3, 1, zeros(1), MASK_SIZES[1], 0.75),
+            (4, 1, np.zeros(1), (2, 2), 0.0),
+            (5, 2, zeros(1), MASK_SIZES[0], 0.5),
         ],
         inputs=draw.mask,
         hints=(
@@ -140,7 +141,7 @@ _EXERCISES = (
             "which is 1 / (1 - 0.75).",
             "Reread “2. A mask”: what is lost, what the others are divided by, and whose type the mask has.",
         ),
-        adapter="tensors.call_seeded",
+        adapter="language_model.dropout_mask",
         random=True,
         properties=MASK_PROPERTIES,
         mistakes=MISTAKES["dropout_mask"],
@@ -153,12 +154,13 @@ _EXERCISES = (
         section="3. The same features at every step",
         reference=rnn_dropout,
         examples=[
-            (0, 1, 1, 2, 0.5, False),
-            (0, 2, 2, 3, 0.0, True),
-            (1, BATCH[0], 1, BATCH[2], 0.5, True),
-            (2, *BATCH, 0.25, True),
-            (3, *BATCH, 0.5, True),
-            (4, *BATCH, 0.5, False),
+            (0, 1, 1, 1, 2, 0.5, False),
+            (0, 1, 2, 2, 3, 0.0, True),
+            (1, 1, BATCH[0], 1, BATCH[2], 0.5, True),
+            (2, 1, *BATCH, 0.25, True),
+            (3, 1, *BATCH, 0.5, True),
+            (4, 1, *BATCH, 0.5, False),
+            (5, 2, *BATCH, 0.5, True),
         ],
         inputs=draw.activations,
         hints=(
@@ -181,11 +183,12 @@ _EXERCISES = (
         section="4. Whole words",
         reference=embedding_dropout,
         examples=[
-            (0, 2, 1, 0.5, False),
-            (0, 3, 2, 0.0, True),
-            (1, *WORDS, 0.5, True),
-            (2, *WORDS, 0.25, True),
-            (3, *WORDS, 0.5, False),
+            (0, 1, 2, 1, 0.5, False),
+            (0, 1, 3, 2, 0.0, True),
+            (1, 1, *WORDS, 0.5, True),
+            (2, 1, *WORDS, 0.25, True),
+            (3, 1, *WORDS, 0.5, False),
+            (4, 2, *WORDS, 0.5, True),
         ],
         inputs=draw.words,
         hints=(
@@ -208,12 +211,13 @@ _EXERCISES = (
         section="5. A whole layer, and its recurrent weights",
         reference=weight_dropout,
         examples=[
-            (0, "small", 1, 1, 0.0, True),
-            (0, "small, carried", 1, 1, 0.0, False),
-            (1, "small, carried", 2, 3, 0.5, False),
-            (2, "many units", 1, 2, 0.5, True),
-            (3, "many units", 2, 3, 0.5, True),
-            (4, "many units", 2, 4, 0.25, True),
+            (0, 1, "small", 1, 1, 0.0, True),
+            (0, 1, "small, carried", 1, 1, 0.0, False),
+            (1, 1, "small, carried", 2, 3, 0.5, False),
+            (2, 1, "many units", 1, 2, 0.5, True),
+            (3, 1, "many units", 2, 3, 0.5, True),
+            (4, 1, "many units", 2, 4, 0.25, True),
+            (5, 2, "many units", 2, 3, 0.5, True),
         ],
         inputs=draw.layer,
         hints=(
