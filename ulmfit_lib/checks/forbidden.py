@@ -7,7 +7,7 @@ import ast
 import contextlib
 import inspect
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 _LSTM = ("torch.nn.LSTMCell", "torch.nn.LSTM", "torch.lstm_cell", "torch._VF.lstm_cell", "torch.lstm")
@@ -45,6 +45,14 @@ FORBIDDEN: dict[str, tuple[str, ...]] = {
 }
 
 
+#: What a call can hide behind from whoever reads the source or watches torch.
+_HIDING = frozenset(
+    "getattr eval exec __import__ importlib globals vars gc ctypes threading concurrent multiprocessing _C "
+    "forbidden FORBIDDEN DisableTorchFunction DisableTorchFunctionSubclass".split()
+)
+_BODIES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
 class Refused(Exception):
     """An answer made a call that would be the answer itself."""
 
@@ -77,6 +85,75 @@ def named_in(tree: ast.AST, exercise: str) -> str:
         if found in lasts:
             return lasts[found]
     return ""
+
+
+def named_by(trees: Iterable[ast.AST], exercise: str) -> str:
+    """Return the forbidden name that a notebook's function speaks of, or what it reaches; empty if there is none.
+
+    What stands elsewhere, such as a comparison with torch's own, is no part of the answer.
+
+    >>> named_by([ast.parse("def lstm_cell(x): return x"), ast.parse("torch.nn.LSTMCell(2, 3)")], "lstm_cell")
+    ''
+    >>> named_by([ast.parse("cell = torch.nn.LSTMCell(2, 3)\\ndef lstm_cell(x): return cell(x)")], "lstm_cell")
+    'torch.nn.LSTMCell'
+    """
+    found = (named_in(node, exercise) for node in _reached(trees, exercise))
+    return next(filter(None, found), "")
+
+
+def hidden_by(trees: Iterable[ast.AST], exercise: str) -> str:
+    """Return a name behind which a notebook's function could hide a forbidden call, or nothing.
+
+    >>> hidden_by([ast.parse("def lstm_cell(x): return getattr(torch, 'lstm' + '_cell')(x)")], "lstm_cell")
+    'getattr'
+    """
+    for node in _reached(trees, exercise) if exercise in FORBIDDEN else ():
+        for part in ast.walk(node):
+            names = {getattr(part, "id", ""), getattr(part, "attr", ""), *_imported(part)}
+            if found := names & _HIDING:
+                return min(found)
+    return ""
+
+
+def _imported(node: ast.AST) -> set[str]:
+    if not isinstance(node, ast.Import | ast.ImportFrom):
+        return set()
+    dotted = [getattr(node, "module", None) or "", *(alias.name for alias in node.names)]
+    return {part for name in dotted for part in name.split(".")}
+
+
+def _reached(trees: Iterable[ast.AST], name: str) -> Iterator[ast.AST]:
+    """Give the statements that make a name, and the names that those use, and so on; of each, the last one."""
+    made = {made: statement for tree in trees for node in _statements(tree) for made, statement in _makes(node)}
+    waiting = [name]
+    while waiting:
+        statement = made.pop(waiting.pop(), None)
+        if statement is not None:
+            yield statement
+            waiting += [part.id for part in ast.walk(statement) if isinstance(part, ast.Name)]
+
+
+def _statements(node: ast.AST) -> Iterator[ast.stmt]:
+    """Give the statements that are not in a function or a class."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.stmt):
+            yield child
+        if isinstance(child, ast.stmt | ast.ExceptHandler | ast.match_case) and not isinstance(child, _BODIES):
+            yield from _statements(child)
+
+
+def _makes(node: ast.stmt) -> Iterator[tuple[str, ast.AST]]:
+    """Give each name that a statement makes, and what of the statement makes it."""
+    if isinstance(node, _BODIES):
+        yield node.name, node
+    elif isinstance(node, ast.Import | ast.ImportFrom):
+        for alias in node.names:
+            module = getattr(node, "module", None)
+            one = ast.ImportFrom(module, [alias], 0) if isinstance(node, ast.ImportFrom) else ast.Import([alias])
+            yield alias.asname or alias.name.partition(".")[0], one
+    elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+        for target in getattr(node, "targets", None) or [node.target]:
+            yield from ((part.id, node) for part in ast.walk(target) if isinstance(part, ast.Name))
 
 
 def used_by(function: Callable[..., Any], exercise: str) -> str:

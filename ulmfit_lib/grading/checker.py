@@ -76,10 +76,14 @@ def mark_functions(
     """Return the mark of each function of a submission that was read."""
     running = [cell for cell in submission.cells if _runs(cell, release)]
     cells = [{"source": cell.source, "released": release.is_unchanged(cell)} for cell in running]
-    with Session(sandbox, cells) as session:
+    exercises = list(exercises)
+    checks = {exercise.name: _cells_before(exercise.name, submission, running) for exercise in exercises}
+    with Session(sandbox, cells, checks) as session:
         marks = []
         for exercise in exercises:
             result = _check(exercise, session, running, seed)
+            if result.failure and session.was_changed_later(exercise.name):
+                result = _as_it_stood(exercise, session, running, seed) or result
             failure = result.failure
             marked = FunctionMark(
                 name=exercise.name,
@@ -89,8 +93,26 @@ def mark_functions(
                 kind=failure.kind if failure else "",
                 mistake=failure.mistake if failure else "",
             )
-            marks.append(with_stored(marked, submission, release))
+            marked = with_stored(marked, submission, release)
+            if not failure and (hides := session.said_of("hides", exercise.name)):
+                why = f"It uses {hides}, behind which a call that is not allowed could hide: read it. {marked.look}"
+                marked = replace(marked, look=why.strip())
+            marks.append(marked)
     return marks
+
+
+def _cells_before(name: str, submission: Submission, running: list[Cell]) -> int:
+    """Return how many of the cells that run stand before the check of a function, or all where it has none."""
+    places = [place for place, cell in enumerate(submission.cells) if cell.grade_id == f"test_{name}"]
+    ids = {id(cell) for cell in running}
+    return sum(id(cell) in ids for cell in submission.cells[: places[-1] if places else None])
+
+
+def _as_it_stood(exercise: Exercise, session: Session, cells: list[Cell], seed: int | str) -> CheckResult | None:
+    """Return the result of a function as it stood at its check, where the notebook saw it, if it was right there."""
+    with session.up_to(exercise.name) as early:
+        result = _check(exercise, early, cells, seed, make_smaller=lambda *_: None)
+    return None if result.failure else result
 
 
 def _runs(cell: Cell, release: Release) -> bool:
@@ -98,24 +120,32 @@ def _runs(cell: Cell, release: Release) -> bool:
     return (cell.kind == "code" or cell.grade_id in release.names) and not release.is_test(cell)
 
 
-def _check(exercise: Exercise, session: Session, cells: list[Cell], seed: int | str) -> CheckResult:
+def _check(
+    exercise: Exercise, session: Session, cells: list[Cell], seed: int | str, make_smaller: Any = None
+) -> CheckResult:
     def failed(failure: Failure) -> CheckResult:
         return CheckResult(exercise, failure, len(exercise.examples), N_RANDOM)
 
     try:
         said = session.ask({"do": "describe", "name": exercise.name}, session.limits.call)
+        refused = session.said_of("refused", exercise.name)
     except Lost as lost:
         return failed(Failure("lost", f"It gave no answer: {lost}."))
     if said.get("defined") is not True:
         return failed(Failure("defined", _why_undefined(exercise, session, cells)))
-    if isinstance(said.get("refused"), str) and said["refused"]:
-        return failed(Failure("copied", refusal(said["refused"][:100])))
+    if refused:
+        return failed(Failure("copied", refusal(refused)))
     function: Any = Answer(session, exercise, said)
     if said.get("none") is True:
         function = None
     elif said.get("callable") is not True:
         function = _Shown(str(said.get("shown", ""))[:100])
-    return engine.run_check(exercise, function, seed=seed, n_random=N_RANDOM, make_smaller=_small_input)
+    search = make_smaller or _small_input
+    result = engine.run_check(exercise, function, seed=seed, n_random=N_RANDOM, make_smaller=search)
+    if result.failure and (error := _error_of(exercise, session, cells)):
+        problem = f"{result.failure.problem} (Of its cell not all ran: {error}.)"
+        result = replace(result, failure=replace(result.failure, problem=problem))
+    return result
 
 
 def _small_input(exercise: Exercise, function: Answer, n_draws: int) -> engine.Wrong | None:
@@ -140,10 +170,17 @@ def _known_small_input(exercise_name: str, mistake_name: str) -> Args | None:
     return wrong and wrong.arguments
 
 
-def _why_undefined(exercise: Exercise, session: Session, cells: list[Cell]) -> str:
+def _error_of(exercise: Exercise, session: Session, cells: list[Cell]) -> str:
+    """Return what went wrong in the cell of an answer, or nothing."""
     for number, problem in session.errors.items():
         if cells[number].grade_id == exercise.name or f"def {exercise.name}(" in cells[number].source:
-            return f"There is no {exercise.name}, for its cell did not run: {problem}."
+            return problem
+    return ""
+
+
+def _why_undefined(exercise: Exercise, session: Session, cells: list[Cell]) -> str:
+    if problem := _error_of(exercise, session, cells):
+        return f"There is no {exercise.name}, for its cell did not run: {problem}."
     if not any(cell.grade_id == exercise.name for cell in cells):
         return f"There is no {exercise.name}: its cell is missing. Copy it from a fresh release, and answer there."
     return f"There is no {exercise.name}: its cell does not define it. Begin with def {exercise.name}(...)."

@@ -21,12 +21,13 @@ class Child:
     Args:
         sandbox: where it runs.
         cells: each with "source" and "released".
+        checks: the functions that will be asked for, and how many of the cells stand before the check of each.
 
     Raises:
         Lost: it does not even begin.
     """
 
-    def __init__(self, sandbox: Sandbox, cells: list[dict[str, Any]]) -> None:
+    def __init__(self, sandbox: Sandbox, cells: list[dict[str, Any]], checks: dict[str, int]) -> None:
         self._sandbox = sandbox
         self._asked = 0
         #: Numbers and sizes of the messages whose replies are still to come.
@@ -35,7 +36,9 @@ class Child:
         self._number, self._socket = sandbox.begin()
         self.alive = True
         try:
-            runs = self.ask({"do": "look", "cells": cells}, 20.0).get("runs")
+            #: What it says of the cells before any of them runs.
+            self.said = self.ask({"do": "look", "cells": cells, "checks": checks}, 20.0)
+            runs = self.said.get("runs")
             if type(runs) is not list or len(runs) != len(cells):
                 raise self._lose("its reply cannot be read")
         except BaseException:
@@ -56,6 +59,11 @@ class Child:
             self._socket.close()
             self._sandbox.end(self._number)
         self._socket, self.alive = None, False
+
+    @property
+    def waited_for(self) -> bool:
+        """Whether replies are still to come."""
+        return bool(self._waiting)
 
     def ask(self, message: dict[str, Any], seconds: float) -> dict[str, Any]:
         """Send a message and return the reply; replies to what was sent ahead are passed over.

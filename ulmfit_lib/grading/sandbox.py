@@ -129,7 +129,7 @@ class Sandbox:
         from ulmfit_lib.grading.child import Child, Lost
 
         try:
-            with Child(self, []):
+            with Child(self, [], {}):
                 return True
         except (SandboxError, Lost, OSError):
             self._end_server()

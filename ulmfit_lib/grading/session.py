@@ -22,16 +22,23 @@ class Session:
     Args:
         sandbox: where it runs.
         cells: each with "source" and "released"; the test cells are not among them.
+        checks: the functions that will be asked for, and how many of the cells stand before the check of each.
+        before: the session whose time this one shares.
     """
 
-    def __init__(self, sandbox: Sandbox, cells: list[dict[str, Any]]) -> None:
-        self.limits, self._sandbox, self._cells = sandbox.limits, sandbox, cells
+    def __init__(
+        self, sandbox: Sandbox, cells: list[dict[str, Any]], checks: dict[str, int], before: "Session | None" = None
+    ) -> None:
+        self.limits, self._sandbox, self._cells, self.checks = sandbox.limits, sandbox, cells, checks
         self._child: Child | None = None
-        self._end = seconds_now() + sandbox.limits.submission
+        self._end = before._end if before else seconds_now() + sandbox.limits.submission
         self._loading = 0.0
         #: What went wrong in a cell, by its number.
         self.errors: dict[int, str] = {}
+        #: Of the cells that took too long: those of which only definitions run, and those that do not run at all.
+        self._cut_down: set[int] = set()
         self._left_out: set[int] = set()
+        self._said: dict[str, Any] | None = None
 
     def __enter__(self) -> "Session":
         return self
@@ -58,6 +65,31 @@ class Session:
         child.send(ahead, min(seconds, self._seconds_left()))
         return child.receive(min(seconds, self._seconds_left()))
 
+    def said_of(self, what: str, name: str) -> str:
+        """Return what was said of a function before any cell ran: what it may not use, or what it could hide behind.
+
+        Raises:
+            Lost: the process does not even begin.
+        """
+        self._loaded()
+        said = self._said.get(what)
+        return str(said.get(name, ""))[:100] if isinstance(said, dict) else ""
+
+    def was_changed_later(self, name: str) -> bool:
+        """Whether a cell behind the check of a function makes anew what the function uses."""
+        later = self._said.get("later") if self._said else None
+        return isinstance(later, list) and name in later
+
+    def up_to(self, name: str) -> "Session":
+        """Return a session of the cells before the check of a function, in what is left of the time."""
+        place = self.checks[name]
+        return Session(self._sandbox, self._cells[:place], {name: place}, before=self)
+
+    def give_up(self) -> None:
+        """End the process if it is still busy with calls that nobody waits for; the next question begins another."""
+        if self._child is not None and self._child.waited_for:
+            self._child.close()
+
     def pass_over(self, seconds: float) -> None:
         """Forget the replies to what was sent ahead.
 
@@ -76,14 +108,15 @@ class Session:
         while self._child is None or not self._child.alive:
             self._seconds_left()
             began = seconds_now()
-            self._child = Child(self._sandbox, self._cells)
+            self._child = Child(self._sandbox, self._cells, self.checks)
+            self._said = self._said or self._child.said
             try:
                 for number, runs in enumerate(self._child.runs):
                     if runs and number not in self._left_out:
                         self._run_cell(number, self._loading + seconds_now() - began)
             except Lost as lost:
                 self.errors[number] = str(lost)
-                self._left_out.add(number)
+                (self._left_out if number in self._cut_down else self._cut_down).add(number)
             self._loading += seconds_now() - began
         return self._child
 
@@ -91,7 +124,8 @@ class Session:
         if seconds > _SECONDS_TO_LOAD:
             self.errors[number] = f"it was not run: the cells before it took {_SECONDS_TO_LOAD:.0f} seconds"
             return
-        reply = self._child.ask({"do": "cell", "number": number}, self.limits.cell)
+        message = {"do": "cell", "number": number, "definitions": number in self._cut_down}
+        reply = self._child.ask(message, self.limits.cell)
         if "raised" in reply:
             kind, text, line = texts(reply["raised"], 3)
             self.errors[number] = f"it raised {kind}: {text}{f' ({line})' if line else ''}"
@@ -164,6 +198,7 @@ class Answer(StandIn):
             return self._read(reply, args)
         except (Lost, wire.BadMessage) as lost:
             self._lost = str(lost)
+            self._session.give_up()
             raise NoAnswer(self._lost) from None
         finally:
             self._seconds += seconds_now() - began

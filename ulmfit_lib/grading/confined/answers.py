@@ -1,7 +1,8 @@
 """The end of the line: runs a student's cells, and calls one function of theirs at a time when it is asked to.
 
-It is asked over a socket and answers with plain values. It knows no expected value, so nothing that a student's code
-does to it can earn a point.
+It is asked over a socket and answers with plain values. It knows no expected value, so a student's code gains none by
+looking around. What an answer may not call is looked for before any of it runs; what is watched while it runs, the
+student's code shares a process with, and could switch off.
 """
 
 import contextlib
@@ -14,7 +15,9 @@ from inspect import signature
 from typing import Any
 
 from . import wire
-from .cells import as_python, needed
+from .cells import as_python, made_later, needed
+from .running import run_cell
+from .stand_ins import Shell
 
 _LONGEST_TEXT = 400
 _PIECE = 1 << 16
@@ -31,7 +34,11 @@ class Answers:
         self._there, self._process = there, os.getpid()
         self._came = b""
         self._cells: list[dict[str, Any]] = []
-        self._names: dict[str, Any] = {"__name__": "__main__", "display": lambda *_, **__: None}
+        self._names: dict[str, Any] = {
+            "__name__": "__main__",
+            "display": lambda *_, **__: None,
+            "get_ipython": Shell,
+        }
 
     def serve(self) -> None:
         """Answer until the grader hangs up."""
@@ -60,23 +67,25 @@ class Answers:
         return data
 
     def _do_look(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Take the cells, and say which of them have to run."""
-        self._cells = message["cells"]
-        return {"runs": needed(self._cells)}
+        """Take the cells, and say what can be said of them before they run."""
+        from ulmfit_lib.checks.forbidden import hidden_by, named_by
+
+        self._cells, checks = message["cells"], message["checks"]
+        trees = [tree for cell in self._cells if (tree := _parsed(cell["source"]))]
+        return {
+            "runs": needed(self._cells),
+            "later": [name for name, place in checks.items() if made_later(self._cells, name, place)],
+            "refused": {name: found for name in checks if (found := named_by(trees, name))},
+            "hides": {name: found for name in checks if (found := hidden_by(trees, name))},
+        }
 
     def _do_cell(self, message: dict[str, Any]) -> dict[str, Any]:
-        number = message["number"]
-        try:
-            code = compile(as_python(self._cells[number]["source"]), f"<cell {number}>", "exec", dont_inherit=True)
-            exec(code, self._names)
-        except BaseException as error:  # exit() in a cell costs no more than that cell
-            return {"raised": _described(error)}
-        return {}
+        source, name = self._cells[message["number"]]["source"], f"<cell {message['number']}>"
+        error = run_cell(source, name, self._names, definitions=message["definitions"])
+        return {} if error is None else {"raised": _described(error)}
 
     def _do_describe(self, message: dict[str, Any]) -> dict[str, Any]:
         """Say what a name stands for, so far as that can be said without calling it."""
-        from ulmfit_lib.checks.forbidden import named_in
-
         name = message["name"]
         if name not in self._names:
             return {"defined": False}
@@ -87,10 +96,6 @@ class Answers:
             ]
         except (TypeError, ValueError):
             parameters = None
-        try:
-            trees = [parse(as_python(cell["source"])) for cell in self._cells if name in cell["source"]]
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            trees = []
         return {
             "defined": True,
             "none": value is None or value is Ellipsis,
@@ -98,7 +103,6 @@ class Answers:
             "shown": _text(lambda: repr(value)),
             "module": _text(lambda: value.__module__ or ""),
             "parameters": parameters,
-            "refused": next((found for tree in trees if (found := named_in(tree, name))), ""),
         }
 
     def _do_call(self, message: dict[str, Any]) -> dict[str, Any]:
@@ -124,6 +128,14 @@ class Answers:
         return reply
 
 
+def _parsed(source: str) -> Any:
+    """Return the syntax tree of a cell, or None."""
+    try:
+        return parse(as_python(source))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
 def _adapter(name: str | None) -> Callable[..., Any] | None:
     if not name:
         return None
@@ -137,8 +149,9 @@ def _described(error: BaseException) -> list[str]:
     while place is not None and not line:
         code = place.tb_frame.f_code
         if code.co_filename.startswith("<cell "):
-            number = place.tb_lineno - code.co_firstlineno + 1
-            line = f"line {number}" if code.co_name == "<module>" else f"line {number} of {code.co_name}"
+            inside = code.co_name != "<module>"
+            line = f"line {place.tb_lineno - code.co_firstlineno + 1} of {code.co_name}" if inside else ""
+            line = line or f"line {place.tb_lineno}"
         place = place.tb_next
     if isinstance(error, SyntaxError) and not line:  # the cell does not even compile; its text says the line again
         return [_text(lambda: type(error).__name__), _text(lambda: error.msg), f"line {error.lineno}"]

@@ -1,8 +1,10 @@
 """A student's cells as Python: what only Jupyter understands is left out, and demonstrations nobody needs are too."""
 
 import ast
+import io
 import re
 import symtable
+import tokenize
 from ast import parse  # by its own name, as in `answers`
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,6 +12,7 @@ from typing import Any
 
 # Cell magics whose body is Python all the same.
 _PYTHON_INSIDE = ("time", "timeit", "capture", "prun", "python", "python3")
+_TIMED = re.compile(r"^(\s*)%(?:time|prun)\s+([\w., \[\]]+?\s*=[^=].*)$")  # an assignment, which is kept
 _MAGIC = re.compile(r"^(\s*)(?:([\w., \[\]]+?)\s*=\s*)?(?:%|!|\?)")
 _HELP = re.compile(r"^\s*[\w.]+\?{1,2}\s*$")
 
@@ -17,7 +20,7 @@ _HELP = re.compile(r"^\s*[\w.]+\?{1,2}\s*$")
 def as_python(source: str) -> str:
     """Return the source of a cell without IPython's magics, each line in its old place.
 
-    >>> as_python("%matplotlib inline\\nx = 1")
+    >>> as_python("%matplotlib inline\\n%time x = 1")
     'pass\\nx = 1'
     """
     if source.lstrip().startswith("%%"):
@@ -27,11 +30,28 @@ def as_python(source: str) -> str:
     if _parses(source):
         return source
     lines = source.split("\n")
-    plain = [_without_magic(line) for line in lines]
+    plain: list[str] = []
+    for line in lines:
+        changed = _without_magic(line)
+        plain.append(line if changed == line or _goes_on("\n".join(plain)) else changed)
     return source if plain == lines else "\n".join(plain)
 
 
+def _goes_on(before: str) -> bool:
+    """Whether a bracket or a string is open at the end of these lines: what follows is no line of its own."""
+    try:
+        for _ in tokenize.generate_tokens(io.StringIO(before + "\n").readline):
+            pass
+    except tokenize.TokenError:
+        return True
+    except SyntaxError:
+        return False
+    return False
+
+
 def _without_magic(line: str) -> str:
+    if found := _TIMED.match(line):
+        return found[1] + found[2]
     if found := _MAGIC.match(line):
         indent, names = found.groups()
         return f"{indent}{names} = None" if names else f"{indent}pass"
@@ -70,6 +90,23 @@ def needed(cells: list[dict[str, Any]]) -> list[bool]:
         if more == runs:
             return runs
         runs = more
+
+
+def made_later(cells: list[dict[str, Any]], name: str, place: int) -> bool:
+    """Whether cells from `place` on make or change a name that a function uses which was made before.
+
+    The notebook's own check, which stands at `place`, has seen the function as it was then.
+    """
+    looked = [_names(cell["source"]) for cell in cells]
+    late = [parts for parts, run in zip(looked[place:], needed(cells)[place:], strict=True) if run]
+    if None in late:
+        return True
+    early = [parts for parts in looked[:place] if parts]
+    imported = {one for parts in early for one in parts.imports}  # and once more below, which changes nothing
+    uses = {name}
+    while more := {one for parts in early if parts.makes & uses for one in parts.uses} - uses:
+        uses |= more
+    return any((parts.makes - (parts.imports & imported) | parts.changes) & uses for parts in late)
 
 
 @dataclass

@@ -30,12 +30,25 @@ class NotHere:
     def _refuse(self, *_: Any, **__: Any) -> Any:
         raise ImportError(f"{self._name} is not there when your answers are marked: they must work without it.")
 
+    def __or__(self, _: Any) -> "NotHere":
+        return self  # in an annotation, such as `pd.Series | str`
+
+    __ror__ = __or__
     __call__ = __iter__ = __len__ = __getitem__ = __enter__ = __add__ = __mro_entries__ = _refuse
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
         return NotHere(f"{self._name}.{name}")
+
+
+class Shell:
+    """What `get_ipython()` gives: its magics do nothing."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return lambda *_, **__: None
 
 
 class _Module(ModuleType):
