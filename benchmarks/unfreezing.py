@@ -37,28 +37,27 @@ SEEDS = (0, 1, 2)
 N_LABELLED, N_FORETOLD, BS = 480, 60, 16
 EPOCHS = (1, 1, 1, 3)
 BETAS = (0.8, 0.99)
+# Some of the plans, shorter and longer than all are: so many steps in all.
+STEPS, IN_LENGTHS = (12, 60, 360), ("gradual, the book's", "head first, then all", "all at once, high rate")
 
 
 def plans() -> dict[str, UnfreezingPlan]:
     """Return the plans that are compared; all see the reviews equally often."""
-    gradual, n = UnfreezingPlan.book(epochs=EPOCHS), sum(EPOCHS)
-    high, low = gradual.stages[0].lr, gradual.stages[-1].lr
+    book, n = UnfreezingPlan.book(epochs=EPOCHS), sum(EPOCHS)
+    high, low = book.stages[0].lr, book.stages[-1].lr
+    head, rest = RECIPE.classifier_lrs
     return {
-        "gradual": gradual,
+        "gradual, the book's": book,
+        "head first, then all": UnfreezingPlan((Stage(-1, head, epochs=1), Stage(0, rest, epochs=n - 1)), factor=1.0),
         "all at once, high rate": UnfreezingPlan((Stage(0, high, epochs=n),), factor=1.0),
         "all at once, low rate": UnfreezingPlan((Stage(0, low, epochs=n),), factor=1.0),
         "head alone": UnfreezingPlan((Stage(-1, high, epochs=n),)),
     }
 
 
-def lengths() -> dict[str, UnfreezingPlan]:
-    """Return gradual unfreezing and training all at once, both short: so many steps in all."""
-    found = {}
-    for steps in (2, 6, 12, 60):
-        found[f"gradual, {6 * steps} steps"] = plans()["gradual"].in_steps([steps, steps, steps, 3 * steps])
-        high = plans()["all at once, high rate"]
-        found[f"all at once, {6 * steps} steps"] = high.in_steps([6 * steps])
-    return found
+def lasting(plan: UnfreezingPlan, steps: int) -> UnfreezingPlan:
+    """Return the same plan, so many steps long in all, its stages in the same proportion."""
+    return plan.in_steps([stage.epochs * steps // sum(EPOCHS) for stage in plan.stages])
 
 
 def prepared() -> tuple[Texts, LanguageModel, Material, Part]:
@@ -146,26 +145,29 @@ def main() -> int:
     torch.set_num_threads(1)
     texts, language_model, material, train_part = prepared()
     receipt = start_receipt("python benchmarks/unfreezing.py", seed=SEEDS[0], data=texts, seeds=list(SEEDS))
-    runs = {}
-    for name, plan in {**plans(), **lengths()}.items():
-        done = [train(language_model, material, train_part, plan, seed, name in plans()) for seed in SEEDS]
-        accuracies = [accuracy for accuracy, _ in done]
-        runs[name] = {
-            "accuracies": accuracies,
-            "mean_accuracy": round(statistics.mean(accuracies), 4),
-            "language_losses": [
-                round(statistics.mean(of), 4) for of in zip(*(losses for _, losses in done), strict=True)
-            ],
-        }
-        print(name, accuracies, runs[name]["language_losses"], flush=True)
+
+    def compare(name: str, plan: UnfreezingPlan, watch: bool) -> dict:
+        done = [train(language_model, material, train_part, plan, seed, watch) for seed in SEEDS]
+        accuracies, losses = zip(*done, strict=True)
+        print(name, plan.n_steps(N_LABELLED // BS), accuracies, flush=True)
+        means = [round(statistics.mean(of), 4) for of in zip(*losses, strict=True)]
+        mean = round(statistics.mean(accuracies), 4)
+        return {"accuracies": list(accuracies), "mean_accuracy": mean, "language_losses": means}
+
+    compared = {name: compare(name, plan, watch=True) for name, plan in plans().items()}
+    lengths = [
+        {"plan": name, "steps": steps, **compare(name, lasting(plans()[name], steps), watch=False)}
+        for steps in STEPS
+        for name in IN_LENGTHS
+    ]
     results = {
         "labelled_texts": len(train_part),
         "scored_texts": len(material.asked),
         "foretold_texts": N_FORETOLD,
         "batch_size": BS,
         "epochs": list(EPOCHS),
-        "plans": {name: runs[name] for name in plans()},
-        "lengths": {name: runs[name] for name in lengths()},
+        "plans": compared,
+        "lengths": lengths,
     }
     finish_receipt(receipt, results, ROOT / "results" / "unfreezing.json")
     return 0
