@@ -124,6 +124,18 @@ def test_predict_reads_a_table_without_labels_and_writes_one(made, capsys, tmp_p
     assert str(tmp_path) not in json.dumps(receipt)
 
 
+@pytest.mark.parametrize("command", ["predict", "tokenize"])
+def test_the_texts_are_not_written_over(made, capsys, tmp_path, command):
+    mine = tmp_path / "mine.csv"
+    mine.write_text("text\ngood film\nbad film\n")
+    more = ["--classifier", made / "clas-forward"] if command == "predict" else []
+    code, _, err = call(capsys, command, *more, "--texts", mine, "--out", mine)
+    assert code == 2
+    assert "--out names the file of the texts, which would be lost. Give another." in err[-1]
+    assert mine.read_text() == "text\ngood film\nbad film\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.csv"]
+
+
 def test_ensemble_compares_and_leaves_a_receipt(made, capsys, tmp_path):
     folders = [word for way in ("forward", "backward") for word in ("--classifier", artifacts(made, way)[1])]
     options = ["--texts", made / "films.csv", "--threads", 1, "--out", tmp_path / "both.json"]

@@ -156,3 +156,13 @@ def test_a_process_that_is_killed_at_any_moment_leaves_a_whole_folder(tmp_path, 
         contents = {(folder / name).read_text() for name in "abc"}
         assert len(contents) == 1
     shutil.rmtree(folder)
+
+
+def test_a_link_to_a_folder_is_replaced_again_and_again(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "real")
+    for text in ("first", "second", "third"):
+        with files.folder_written_atomically(tmp_path / "out") as beside:
+            (beside / "file").write_text(text)
+        assert (tmp_path / "out" / "file").read_text() == text
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "real"]

@@ -98,3 +98,14 @@ def test_parts_that_are_not_there_are_named(tmp_path):
         unpack(packed(tmp_path), parts=["valid"])
     with pytest.raises(ConfigError, match="no part 'unsup'"):
         Packer("empty").write(tmp_path / "x", count=["unsup"])
+
+
+def test_a_folder_that_holds_something_else_is_not_replaced(tmp_path):
+    mine = tmp_path / "toy" / "thesis.txt"
+    mine.parent.mkdir()
+    mine.write_text("years of work")
+    with pytest.raises(ConfigError, match=r"this folder is not a packed corpus: it holds 'thesis.txt', which would be"):
+        packed(tmp_path)
+    assert mine.read_text() == "years of work"
+    mine.unlink()
+    assert packed(tmp_path) == packed(tmp_path)  # an empty one, and then an older one of its kind, are replaced

@@ -398,6 +398,25 @@ def test_going_on_with_other_options_is_refused_by_name(interrupted, changes, wo
         pipeline.run(texts, out=interrupted, direction="forward", resume=True, **{"recipe": TINY, **changes})
 
 
+def test_going_on_with_other_texts_of_the_same_file_is_refused(interrupted):
+    """Their SHA-256 is the file's; the ids that were kept are not theirs."""
+    some = make_texts().pick(range(4, 32))
+    with pytest.raises(ConfigError, match="the interrupted run was begun with texts"):
+        pipeline.run(some, out=interrupted, direction="forward", recipe=TINY, resume=True)
+    assert make_texts().content == make_texts().pick(range(32)).content != some.content
+
+
+def test_a_run_without_a_floor_says_so_and_is_kept(tmp_path, monkeypatch):
+    def none(*_):
+        raise DataError("the training texts have too few words of two letters or more.")
+
+    monkeypatch.setattr(pipeline, "tfidf_floor", none)
+    report = pipeline.run(make_texts(), out=tmp_path / "toy", direction="forward", recipe=TINY)
+    assert [line.stage for line in report.lines] == ["language model", "classifier"]
+    assert report.notes[-1] == "There is no TF-IDF floor: the training texts have too few words of two letters or more."
+    assert "TF-IDF floor" not in (tmp_path / "toy" / "predictions.csv").read_text()
+
+
 def test_two_runs_do_not_fill_one_folder(interrupted):
     folder = interrupted.with_name("toy.unfinished")
     held = files.lock_path(folder)

@@ -4,6 +4,7 @@ A text belongs to one of four splits: "train" and "valid" are learned from and m
 measured on once, and "unsup" has no labels and serves the language model alone. A label of None means unlabelled.
 """
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,14 @@ class Texts:
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    @property
+    def content(self) -> str:
+        """SHA-256 of texts, labels and splits; `sha256` is that of the file, which subsets of it share."""
+        digest = hashlib.sha256()
+        for row in zip(self.texts, self.labels, self.splits, strict=True):
+            digest.update(repr(row).encode("utf-8", "backslashreplace"))
+        return digest.hexdigest()
 
     def subset(self, *splits: str, labelled: bool = False) -> "Texts":
         """Return the texts of these splits, in their order; only those with a label if `labelled`.

@@ -10,6 +10,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from ulmfit_lib.errors import ConfigError
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -106,14 +108,41 @@ def swap_in(new: Path, folder: Path) -> None:
     """Give the folder `new` the name `folder`; what had that name before is deleted."""
     older = _older(folder)
     if folder.exists():
-        shutil.rmtree(older, ignore_errors=True)
+        _remove(older)
         os.rename(folder, older)
     try:
         os.rename(new, folder)
     except BaseException:
         put_back(folder)
         raise
-    shutil.rmtree(older, ignore_errors=True)
+    _remove(older)
+
+
+def _remove(folder: Path) -> None:
+    """Delete a folder as well as can be, and of a link to one the link alone."""
+    if folder.is_symlink():
+        folder.unlink()
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def refuse_to_replace(folder: Path, mark: str, kind: str) -> None:
+    """See that a folder may be replaced as a whole: it is not there, empty, or an older one of its kind.
+
+    Args:
+        folder: the folder.
+        mark: a file that each of its kind holds.
+        kind: what it is, in words.
+
+    Raises:
+        ConfigError: it is something else, which would be lost.
+    """
+    if not folder.exists() or (folder / mark).is_file():
+        return
+    held = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else None
+    if held != []:
+        what = f"this folder is not {kind}: it holds {held[0]!r}" if held else "there is a file of this name"
+        raise ConfigError(f"{what}, which would be lost.", where=str(folder), fix="Give another folder.")
 
 
 def put_back(folder: Path) -> None:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ulmfit_lib.errors import ArtifactError, ConfigError
-from ulmfit_lib.files import folder_written_atomically, sha256_of
+from ulmfit_lib.files import folder_written_atomically, refuse_to_replace, sha256_of
 from ulmfit_lib.rules import SPECIAL_TOKENS
 from ulmfit_lib.vocab import Vocab, make_vocab
 
@@ -119,12 +119,13 @@ class Packer:
             origin: where the texts came from, for the receipts of what is trained on them; never a path.
 
         Raises:
-            ConfigError: there is no such part.
+            ConfigError: there is no such part, or the folder holds something else, which would be lost.
             ArtifactError: the folder cannot be written.
         """
         for part in count:
             if part not in self._ids:
                 raise ConfigError(f"There is no part {part!r}; there are {', '.join(self._ids) or 'none'}.")
+        refuse_to_replace(Path(folder), INDEX, "a packed corpus")
         vocab = self.vocab or Vocab(make_vocab(self.counts(count), min_freq, max_vocab, SPECIAL_TOKENS))
         names = sorted({label for labels in self._labels.values() for label in labels if label is not None})
         try:

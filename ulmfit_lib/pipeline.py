@@ -27,7 +27,7 @@ from ulmfit_lib.data import Texts
 from ulmfit_lib.data_rows import TRAIN, UNSUP
 from ulmfit_lib.direction import DIRECTIONS, check_direction
 from ulmfit_lib.ensemble import average_probs
-from ulmfit_lib.errors import ArtifactError, ConfigError
+from ulmfit_lib.errors import ArtifactError, ConfigError, DataError
 from ulmfit_lib.files import write_atomically
 from ulmfit_lib.material import Material, SplitTexts, prepare
 from ulmfit_lib.one_way import CLASSIFIER, Job, Line, scored, stages, train_one_way
@@ -115,7 +115,7 @@ def run(
     options = {"direction": direction, "processes": n_processes, "threads": _threads(n_processes)}
     where = {"seed": seed, "device": device, "precision": precision}
     receipt = start_receipt(command, seed=seed, data=texts, options={**options, **where, **asdict(recipe)})
-    same = {"direction": direction, "seed": seed, "precision": precision, "texts": texts.sha256, **asdict(recipe)}
+    same = {"direction": direction, "seed": seed, "precision": precision, "texts": texts.content, **asdict(recipe)}
     watch.plan(_stages(texts, recipe, directions))
     with unfinished(out, same, receipt, resume=resume, restart=restart) as work:
         receipt = {**work.begun["receipt"], "sittings": work.begun["sittings"]}
@@ -248,8 +248,12 @@ def _train_and_score(
     if len(directions) > 1:
         probs[ENSEMBLE] = average_probs(*probs.values())
         lines.append(scored(ENSEMBLE, BOTH, probs[ENSEMBLE], job.material))
-    line, probs[FLOOR] = _floor(texts, job.material)
-    return [*lines, line], probs, trainings
+    try:
+        line, probs[FLOOR] = _floor(texts, job.material)
+        lines.append(line)
+    except DataError as error:  # a yardstick that cannot be had is no reason to lose what was trained
+        job.material.notes.append(f"There is no {FLOOR}: {error.what}")
+    return lines, probs, trainings
 
 
 def _on_device_of_its_own(job: Job, number: int) -> Job:

@@ -178,7 +178,7 @@ def _run(
     options = {"direction": asked.direction, **where, **asdict(asked.recipe)}
     command = sitting.command or f"ulmfit_lib.single_stages.{asked.stage}"
     receipt = start_receipt(command, seed=asked.seed, data=texts, options=options)
-    same = {**same, **options, "stage": asked.stage, "texts": texts.sha256}
+    same = {**same, **options, "stage": asked.stage, "texts": texts.content}
     del same["device"]  # what was begun on one may be gone on with on another
     watch = sitting.watch or Watch()
     with unfinished(asked.out, same, receipt, resume=sitting.resume, restart=sitting.restart) as work:

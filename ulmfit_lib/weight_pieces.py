@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ulmfit_lib.artifacts import load_artifact, save_artifact
 from ulmfit_lib.errors import ArtifactError
-from ulmfit_lib.files import folder_written_atomically, sha256_of
+from ulmfit_lib.files import folder_written_atomically, refuse_to_replace, sha256_of
 
 INDEX = "pieces.json"
 MOST_BYTES = 15 * 2**20
@@ -45,6 +45,7 @@ def write_pieces(artifact: Path, out: Path) -> Path:
 
     Raises:
         ArtifactError: it is damaged, or the folder cannot be written.
+        ConfigError: the folder holds something else, which would be lost.
     """
     from safetensors.torch import save
 
@@ -65,6 +66,7 @@ def write_pieces(artifact: Path, out: Path) -> Path:
         "receipt": found.receipt,
         "pieces": [],
     }
+    refuse_to_replace(out, INDEX, "weights in pieces")
     try:
         with folder_written_atomically(out) as beside:
             for number, start in enumerate(range(0, len(data), MOST_BYTES)):

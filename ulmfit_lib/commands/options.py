@@ -211,12 +211,17 @@ def quiet_threads() -> None:
 
 @contextmanager
 def file_made(
-    out: Path | None, same: dict[str, Any], receipt: dict[str, Any], resume: bool, restart: bool
+    out: Path | None,
+    same: dict[str, Any],
+    receipt: dict[str, Any],
+    resume: bool,
+    restart: bool,
+    texts: str | None = None,
 ) -> "Iterator[tuple[Unfinished | None, dict[str, Any]]]":
     """Give where the pieces of a file are kept while it is made, and its receipt; for the terminal none are kept.
 
     Raises:
-        ConfigError: `resume` or `restart` without a file, or as `unfinished` says.
+        ConfigError: `resume` or `restart` without a file, the file of the texts themselves, or as `unfinished` says.
     """
     if out is None:
         if resume or restart:
@@ -225,6 +230,9 @@ def file_made(
         return
     from ulmfit_lib.unfinished import unfinished
 
+    if texts is not None and out.is_file() and Path(texts).exists() and out.samefile(texts):
+        what = "--out names the file of the texts, which would be lost."
+        raise ConfigError(what, where=str(out), fix="Give another.")
     with unfinished(out, same, receipt, resume=resume, restart=restart, is_file=True) as work:
         yield work, {**work.begun["receipt"], "sittings": work.begun["sittings"]}
 

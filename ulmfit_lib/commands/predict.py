@@ -66,7 +66,7 @@ def predict(
     options.set_threads(threads)
     asked.to(options.choose(device))
     same = {"texts": sha256, "precision": precision, "classifiers": asked.sha256}
-    with options.file_made(out, same, receipt, resume, restart) as (work, receipt):
+    with options.file_made(out, same, receipt, resume, restart, texts) as (work, receipt):
         with options.counting("texts", len(rows)) as progress:
             guesses = asked.predict(rows, bs=bs, precision=precision, progress=progress, work=work)
         table = _table(guesses, asked.label_names)

@@ -75,7 +75,7 @@ def tokenize(
     rows = zip(found.labels, found.splits, strict=True)
     n_tokens = 0
     with (
-        options.file_made(out, same, receipt, resume, restart) as (work, receipt),
+        options.file_made(out, same, receipt, resume, restart, texts) as (work, receipt),
         options.counting("texts split into tokens", len(found)) as progress,
     ):
         made = work.folder / out.name
