@@ -1,21 +1,28 @@
 """Attacks on this grader itself: no point that is not earned, nothing that hangs, and nobody else harmed."""
 
+import ast
 import io
 import json
 import stat
 import time
 import zipfile
+from dataclasses import replace
 
 import pytest
+from conftest import ROOT
 from grading_kit import NOTHING, QUICK, RIGHT, SLUG, code, hand_in, marked, place, points, solved, stubs
 
+from ulmfit_lib.checks.adapters.generation import writing
+from ulmfit_lib.checks.forbidden import hidden_by, named_by
+from ulmfit_lib.checks.sets import problem_set
 from ulmfit_lib.errors import DataError
+from ulmfit_lib.grading.checker import mark
 from ulmfit_lib.grading.feedback import page
 from ulmfit_lib.grading.intake import take_in
 from ulmfit_lib.grading.marks import Row, as_csv
 from ulmfit_lib.grading.records import Record
 from ulmfit_lib.grading.sandbox import Limits, Sandbox
-from ulmfit_lib.grading.submission import LARGEST, SubmissionError, parse, read
+from ulmfit_lib.grading.submission import LARGEST, Release, SubmissionError, parse, read
 
 SECONDS = 20  # for one attack; each has a second for a call and three for a function
 WRONG = {name: f"def {name}(*args, **more):\n    return 'wrong'" for name in RIGHT}
@@ -363,3 +370,72 @@ def test_feedback_and_marks_show_what_came_back_and_run_none_of_it(box, tmp_path
     assert "<b>Ada" not in shown
     assert "&lt;script&gt;" in shown
     assert as_csv([row]).split("\n")[1].startswith("'=cmd()")
+
+
+# Calls that would be the answer itself, where nobody should find them.
+
+IN_A_THREAD = """
+def lstm_cell(x, h, c, w_ih, w_hh, b_ih, b_hh):
+    out = []
+    call = torch.__dict__["lstm" + "_cell"]
+    thread = threading.Thread(target=lambda: out.append(call(x, (h, c), w_ih, w_hh, b_ih, b_hh)))
+    thread.start(), thread.join()
+    return out[0]
+"""
+CLEARS = "from ulmfit_lib.checks import forbidden as names\nnames.FORBIDDEN.clear()"
+PLAIN = "def lstm_cell(x, *rest):\n    return go(x, *rest)"
+
+
+@pytest.mark.parametrize(
+    ("sources", "found"),
+    [
+        ([f"{IN_A_THREAD}\nif not torch:\n    def lstm_cell(x): return x"], "__dict__"),
+        ([f"{IN_A_THREAD}\nlstm_cell.note = 1"], "__dict__"),
+        ([IN_A_THREAD, "def lstm_cell(x): return x"], "__dict__"),
+        ([CLEARS, "def lstm_cell(x): return x"], "forbidden"),
+        (["go = torch.jit.CompilationUnit(text).go", PLAIN], "jit"),
+        (["for go in vars(torch).values():\n    if go.__name__ == 'lstm' + '_cell': break", PLAIN], "vars"),
+        (["def find():\n    global go\n    go = getattr(torch, text)", "find()", PLAIN], "getattr"),
+        (["calls = []", "calls.append(getattr(torch, text))", PLAIN.replace("go(", "calls[0](")], "getattr"),
+        (["from operator import attrgetter", "go = attrgetter(text)(torch)", PLAIN], "attrgetter"),
+        (["print(getattr(torch, 'version'))", "cell = torch.nn.LSTMCell(3, 4)\nlstm_cell(cell)", PLAIN], ""),
+        (["def lstm_cell(x):\n    model.eval()\n    return re.compile(x)"], ""),
+    ],
+)
+def test_whatever_may_hide_a_call_is_named(sources, found):
+    assert hidden_by([ast.parse(source) for source in sources], "lstm_cell") == found
+
+
+def test_a_name_that_gets_an_attribute_is_still_what_it_was():
+    source = "def lstm_cell(x): return torch.lstm_cell(x)\nlstm_cell.note = 1"
+    assert named_by([ast.parse(source)], "lstm_cell") == "torch.lstm_cell"
+
+
+def test_a_hidden_call_that_a_later_definition_covers_is_looked_at(sandbox, tmp_path):
+    """What is right only as it stood at its check is read as it stood there, too."""
+    slug = "05_language_model"
+    whole = problem_set(slug)
+    answers = replace(whole, exercises=[one for one in whole.exercises if one.name == "lstm_cell"])
+    release = Release(ROOT / "exercises" / slug / f"{slug}.ipynb", [one.name for one in whole.exercises])
+    notebook = json.loads((ROOT / "exercises" / slug / f"{slug}.ipynb").read_text(encoding="utf-8"))
+    notebook["cells"][place(notebook, "lstm_cell")]["source"] = f"import threading\n{IN_A_THREAD}"
+    notebook["cells"].append(code("def lstm_cell(x, h, c, w_ih, w_hh, b_ih, b_hh):\n    return x"))
+    with Sandbox(torch=True) as box:
+        path = hand_in(tmp_path, notebook, f"{slug}.ipynb")
+        outcome = mark(path, student="eve", answers=answers, release=release, sandbox=box, seed=0)
+    assert outcome.status == "done", outcome.reason
+    assert outcome.look == ["lstm_cell: It uses __dict__, behind which a call that is not allowed could hide: read it."]
+
+
+def test_the_toy_model_counts_where_no_answer_counts_back():
+    def rereads(model, ids, n, choose, stop):
+        import torch
+
+        written = []
+        while len(written) < n:
+            model.n_read = 0
+            written.append(choose(model(torch.tensor([ids + written])).logits[0, -1]))
+        return written
+
+    with pytest.raises(RuntimeError, match="6 tokens where 4 are enough"):
+        writing(rereads, (1, [0], 3, -1))

@@ -8,6 +8,8 @@ from conftest import ROOT
 from grading_kit import QUICK, RIGHT, SET, SLUG, answers, code, marked, place, points, released, solved
 
 from ulmfit_lib.checks.sets import SLUGS
+from ulmfit_lib.grading import checker
+from ulmfit_lib.grading.confined.stand_ins import NotHere
 from ulmfit_lib.grading.marking import release_of
 from ulmfit_lib.grading.mend import mended, unanswered
 from ulmfit_lib.grading.sandbox import Sandbox
@@ -388,3 +390,63 @@ def test_no_words_are_no_work_for_anybody(root, put):
     submission, release, shown, _ = mended_with_words(root, put)
     assert unanswered(submission, release, QUESTION)
     assert shown == release.sources[QUESTION]
+
+
+SPIN = "def spin():\n    while True:\n        pass\n"
+
+
+@pytest.mark.parametrize("hangs", ["spin()", "seconds = spin()", "one = spin()\ntwo = spin()"])
+def test_a_statement_that_does_not_end_costs_no_more_than_itself(box, tmp_path, hangs):
+    """Such as `seconds = timeit.timeit(...)` below an answer; what stands above it has run and is kept."""
+    source = "TABLE = {}\nfor letter in 'ab':\n    TABLE[letter] = 1\n"
+    source += "def lowercase(text, add_bos=True, add_eos=False):\n    assert len(TABLE) == 2\n"
+    source += "    return 'xxbos ' * add_bos + text.lower().strip() + ' xxeos' * add_eos\n"
+    assert points(marked(tmp_path, solved(lowercase=f"{SPIN}{source}{hangs}"), box)) == RIGHT
+
+
+def test_the_statement_that_took_longest_is_left_out_and_not_the_last(box, tmp_path):
+    source = "import time\ntime.sleep(0.9)\ndef slow():\n    time.sleep(0.4)\n    return ' xxeos'\nEND = slow()\n"
+    source += "def lowercase(text, add_bos=True, add_eos=False):\n"
+    source += "    return 'xxbos ' * add_bos + text.lower().strip() + END * add_eos"
+    assert points(marked(tmp_path, solved(lowercase=source), box)) == RIGHT
+
+
+@pytest.mark.parametrize("late", ["print(STATE.pop())", "clear(STATE)", "spoil()", "from gone import *\nSTATE.clear()"])
+def test_what_a_later_call_spoils_was_right_at_its_check(box, tmp_path, late):
+    head = "STATE = [1]\ndef spoil():\n    global STATE\n    STATE = []\ndef clear(items):\n    items.clear()\n"
+    right = "def lowercase(text, add_bos=True, add_eos=False):\n    assert STATE\n"
+    right += "    return 'xxbos ' * add_bos + text.lower().strip() + ' xxeos' * add_eos\n"
+    notebook = solved(lowercase=head + right)
+    notebook["cells"].append(code(late))
+    assert points(marked(tmp_path, notebook, box)) == RIGHT
+
+
+def test_a_second_look_takes_no_time_from_another_function(box, tmp_path, monkeypatch):
+    """First every function as the notebook leaves it; then those that were wrong, as they stood at their checks."""
+    seen, check = [], checker._check
+    monkeypatch.setattr(
+        checker, "_check", lambda exercise, *rest, **more: seen.append(exercise.name) or check(exercise, *rest, **more)
+    )
+    notebook = solved()
+    notebook["cells"].append(code("def fix_html(text):\n    return 1"))
+    assert points(marked(tmp_path, notebook, box)) == RIGHT
+    assert seen == [*RIGHT, "fix_html"]
+
+
+def test_a_slow_stub_does_not_cost_the_next_function(box, tmp_path):
+    stub = "import time\ndef fix_html(text):\n    time.sleep(0.2)\n    raise NotImplementedError"
+    assert points(marked(tmp_path, solved(fix_html=stub), box)) == {**RIGHT, "fix_html": 0}
+
+
+def test_a_future_import_holds_for_the_cells_below(box, tmp_path):
+    notebook = solved(lowercase=answers()["lowercase"].replace("text: str", "text: Text"))
+    assert points(marked(tmp_path, notebook, box)) == {**RIGHT, "lowercase": 0}
+    notebook["cells"].insert(0, code("from __future__ import annotations"))
+    assert points(marked(tmp_path, notebook, box)) == RIGHT
+
+
+def test_a_setting_of_a_package_that_is_not_there_is_no_error():
+    settings = NotHere("matplotlib.pyplot.rcParams")
+    settings["figure.figsize"] = (6, 3)
+    with pytest.raises(ImportError, match="must work without it"):
+        settings["figure.figsize"]

@@ -79,26 +79,30 @@ def mark_functions(
     exercises = list(exercises)
     checks = {exercise.name: _cells_before(exercise.name, submission, running) for exercise in exercises}
     with Session(sandbox, cells, checks) as session:
-        marks = []
-        for exercise in exercises:
-            result = _check(exercise, session, running, seed)
-            if result.failure and session.was_changed_later(exercise.name):
-                result = _as_it_stood(exercise, session, running, seed) or result
-            failure = result.failure
-            marked = FunctionMark(
-                name=exercise.name,
-                points=float(result.points),
-                maximum=float(exercise.points),
-                message=str(result),
-                kind=failure.kind if failure else "",
-                mistake=failure.mistake if failure else "",
-            )
-            marked = with_stored(marked, submission, release)
-            if not failure and (hides := session.said_of("hides", exercise.name)):
-                why = f"It uses {hides}, behind which a call that is not allowed could hide: read it. {marked.look}"
-                marked = replace(marked, look=why.strip())
-            marks.append(marked)
-    return marks
+        results = [_check(exercise, session, running, seed) for exercise in exercises]
+        # Only now, so that it takes no time from another function.
+        results = [_as_it_stood(result, session, running, seed) for result in results]
+        hides = [session.said_of("hides", exercise.name) for exercise in exercises]
+    marks = [with_stored(_mark_of(result), submission, release) for result in results]
+    return [_to_be_read(one, name) if name and one.points else one for one, name in zip(marks, hides, strict=True)]
+
+
+def _mark_of(result: CheckResult) -> FunctionMark:
+    failure = result.failure
+    return FunctionMark(
+        name=result.exercise.name,
+        points=float(result.points),
+        maximum=float(result.exercise.points),
+        message=str(result),
+        kind=failure.kind if failure else "",
+        mistake=failure.mistake if failure else "",
+    )
+
+
+def _to_be_read(mark: FunctionMark, hides: str) -> FunctionMark:
+    """Return the mark of a right answer, with the reason why a person should read it."""
+    why = f"It uses {hides}, behind which a call that is not allowed could hide: read it. "
+    return replace(mark, look=f"{why}{mark.look}".strip())
 
 
 def _cells_before(name: str, submission: Submission, running: list[Cell]) -> int:
@@ -108,11 +112,13 @@ def _cells_before(name: str, submission: Submission, running: list[Cell]) -> int
     return sum(id(cell) in ids for cell in submission.cells[: places[-1] if places else None])
 
 
-def _as_it_stood(exercise: Exercise, session: Session, cells: list[Cell], seed: int | str) -> CheckResult | None:
-    """Return the result of a function as it stood at its check, where the notebook saw it, if it was right there."""
-    with session.up_to(exercise.name) as early:
-        result = _check(exercise, early, cells, seed, make_smaller=lambda *_: None)
-    return None if result.failure else result
+def _as_it_stood(result: CheckResult, session: Session, cells: list[Cell], seed: int | str) -> CheckResult:
+    """Return the result of a function as it stood at its check, as the notebook saw it, if it was right only there."""
+    if not result.failure or not session.was_changed_later(result.exercise.name):
+        return result
+    with session.up_to(result.exercise.name) as early:
+        there = _check(result.exercise, early, cells, seed, make_smaller=lambda *_: None)
+    return result if there.failure else there
 
 
 def _runs(cell: Cell, release: Release) -> bool:
@@ -127,13 +133,12 @@ def _check(
         return CheckResult(exercise, failure, len(exercise.examples), N_RANDOM)
 
     try:
-        said = session.ask({"do": "describe", "name": exercise.name}, session.limits.call)
-        refused = session.said_of("refused", exercise.name)
+        said = session.describe(exercise.name)
     except Lost as lost:
         return failed(Failure("lost", f"It gave no answer: {lost}."))
     if said.get("defined") is not True:
         return failed(Failure("defined", _why_undefined(exercise, session, cells)))
-    if refused:
+    if refused := session.said_of("refused", exercise.name):
         return failed(Failure("copied", refusal(refused)))
     function: Any = Answer(session, exercise, said)
     if said.get("none") is True:

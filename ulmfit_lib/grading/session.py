@@ -1,5 +1,6 @@
 """A submission while it is marked: its cells in a student's process, which is begun again where one is lost."""
 
+import contextlib
 import inspect
 from collections import deque
 from collections.abc import Iterable
@@ -14,6 +15,7 @@ from ulmfit_lib.grading.confined import wire
 from ulmfit_lib.grading.sandbox import Sandbox, seconds_now
 
 _SECONDS_TO_LOAD = 40.0  # all cells of a notebook together, with every new beginning
+_MOST_LEFT_OUT = 2  # statements of one cell; if one more takes too long, the cell does not run
 
 
 class Session:
@@ -35,9 +37,8 @@ class Session:
         self._loading = 0.0
         #: What went wrong in a cell, by its number.
         self.errors: dict[int, str] = {}
-        #: Of the cells that took too long: those of which only definitions run, and those that do not run at all.
-        self._cut_down: set[int] = set()
-        self._left_out: set[int] = set()
+        #: For each cell the statements, by their places, that took too long or ended the process.
+        self._left_out: dict[int, list[int]] = before._left_out if before else {}
         self._said: dict[str, Any] | None = None
 
     def __enter__(self) -> "Session":
@@ -65,14 +66,19 @@ class Session:
         child.send(ahead, min(seconds, self._seconds_left()))
         return child.receive(min(seconds, self._seconds_left()))
 
-    def said_of(self, what: str, name: str) -> str:
-        """Return what was said of a function before any cell ran: what it may not use, or what it could hide behind.
+    def describe(self, name: str) -> dict[str, Any]:
+        """Ask what a name stands for. Calls of the function before that still wait are waited for, or lost.
 
         Raises:
-            Lost: the process does not even begin.
+            Lost: there is no answer.
         """
-        self._loaded()
-        said = self._said.get(what)
+        with contextlib.suppress(Lost):
+            self.pass_over(self.limits.call)
+        return self.ask({"do": "describe", "name": name}, self.limits.call)
+
+    def said_of(self, what: str, name: str) -> str:
+        """Return what was said of a function before any cell ran: what it may not use, or what it could hide behind."""
+        said = self._said.get(what) if self._said else None
         return str(said.get(name, ""))[:100] if isinstance(said, dict) else ""
 
     def was_changed_later(self, name: str) -> bool:
@@ -112,23 +118,41 @@ class Session:
             self._said = self._said or self._child.said
             try:
                 for number, runs in enumerate(self._child.runs):
-                    if runs and number not in self._left_out:
+                    if runs and len(self._left_out.get(number, ())) <= _MOST_LEFT_OUT:
                         self._run_cell(number, self._loading + seconds_now() - began)
             except Lost as lost:
-                self.errors[number] = str(lost)
-                (self._left_out if number in self._cut_down else self._cut_down).add(number)
+                self.errors.setdefault(number, str(lost))
             self._loading += seconds_now() - began
         return self._child
 
     def _run_cell(self, number: int, seconds: float) -> None:
+        """Run a cell, statement by statement, so that one that does not end is known.
+
+        Raises:
+            Lost: one takes too long, or ends the process; it is left out from then on.
+        """
         if seconds > _SECONDS_TO_LOAD:
             self.errors[number] = f"it was not run: the cells before it took {_SECONDS_TO_LOAD:.0f} seconds"
             return
-        message = {"do": "cell", "number": number, "definitions": number in self._cut_down}
-        reply = self._child.ask(message, self.limits.cell)
-        if "raised" in reply:
-            kind, text, line = texts(reply["raised"], 3)
-            self.errors[number] = f"it raised {kind}: {text}{f' ({line})' if line else ''}"
+        message = {"do": "cell", "number": number, "without": self._left_out.get(number, [])}
+        end, took = seconds_now() + self.limits.cell, []
+        while True:
+            began = seconds_now()
+            try:
+                reply = self._child.ask(message, max(0.0, end - began))
+            except Lost as lost:
+                took.append(seconds_now() - began)
+                late = seconds_now() >= end
+                blamed = took.index(max(took)) if late else len(took) - 1
+                self._left_out.setdefault(number, []).append(blamed)
+                raise Lost(f"it did not answer within {self.limits.cell:.0f} seconds" if late else str(lost)) from None
+            took.append(seconds_now() - began)
+            if "ended" in reply:
+                return
+            message = {"do": "step"}
+            if "raised" in reply:
+                kind, text, line = texts(reply["raised"], 3)
+                self.errors.setdefault(number, f"it raised {kind}: {text}{f' ({line})' if line else ''}")
 
 
 def texts(value: Any, count: int) -> list[str]:

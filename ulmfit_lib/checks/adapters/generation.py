@@ -17,7 +17,7 @@ def writing(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     """Call the answer with (model, ids, n, choose, stop) of (number of the toy model, ids, n, stop)."""
     number, ids, n, stop = args
     handed = list(ids)
-    model = _ToyModel(number, most=len(ids) + n)
+    model = _toy_model(number, most=len(ids) + n)
     returned = function(model, handed, n, _most_probable, stop)
     if handed != ids:
         raise InputChanged(repr(handed), returned)
@@ -30,29 +30,33 @@ def show_writing(function: str, args: tuple[Any, ...]) -> str:
     return f"{function}(model, {ids}, {n}, choose, {stop}), where model is toy model number {number}"
 
 
-class _ToyModel:
-    """What it foretells depends on all that it has read, and it will not read more tokens than are needed."""
+def _toy_model(number: int, most: int) -> Callable[..., _Output]:
+    """Return a model that foretells from all that it has read, and that will not read more tokens than are needed.
 
-    def __init__(self, number: int, most: int) -> None:
-        self.number, self.most, self.n_read = number, most, 0
+    Its count is no attribute of it, so that no answer can put it back to 0 by accident or by `model.n_read = 0`.
+    """
+    n_read = 0
 
-    def __call__(self, ids: Any, state: int | None = None) -> _Output:
+    def model(ids: Any, state: int | None = None) -> _Output:
+        nonlocal n_read
         import torch
 
         if not isinstance(ids, torch.Tensor) or ids.dim() != 2 or ids.shape[0] != 1 or ids.dtype != torch.int64:
             raise TypeError("the model takes ids as a tensor of whole numbers of the shape (1, tokens)")
-        self.n_read += ids.shape[1]
-        if self.n_read > self.most:
+        n_read += ids.shape[1]
+        if n_read > most:
             raise RuntimeError(
-                f"the model was given {self.n_read} tokens where {self.most} are enough: "
+                f"the model was given {n_read} tokens where {most} are enough: "
                 "give it only what it has not read, and the state"
             )
-        state = self.number if state is None else state
+        state = number if state is None else state
         rows = []
         for token in ids[0].tolist():
             state = (state * 31 + token * 7 + 3) % 1009
             rows.append([(state * (place + 2)) % 13 + place / 100 for place in range(N_TOKENS)])
         return _Output(torch.tensor([rows]), state)
+
+    return model
 
 
 def _most_probable(logits: Any) -> int:

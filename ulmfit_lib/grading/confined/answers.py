@@ -9,7 +9,7 @@ import contextlib
 import os
 import socket
 from ast import parse  # by their own names: a student's code may change what the modules hold
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from inspect import signature
 from typing import Any
@@ -34,6 +34,7 @@ class Answers:
         self._there, self._process = there, os.getpid()
         self._came = b""
         self._cells: list[dict[str, Any]] = []
+        self._steps: Iterator[BaseException | None] = iter(())
         self._names: dict[str, Any] = {
             "__name__": "__main__",
             "display": lambda *_, **__: None,
@@ -72,17 +73,25 @@ class Answers:
 
         self._cells, checks = message["cells"], message["checks"]
         trees = [tree for cell in self._cells if (tree := _parsed(cell["source"]))]
+        own = [tree for cell in self._cells if not cell["released"] and (tree := _parsed(cell["source"]))]
         return {
             "runs": needed(self._cells),
             "later": [name for name, place in checks.items() if made_later(self._cells, name, place)],
             "refused": {name: found for name in checks if (found := named_by(trees, name))},
-            "hides": {name: found for name in checks if (found := hidden_by(trees, name))},
+            "hides": {name: found for name in checks if (found := hidden_by(own, name))},
         }
 
     def _do_cell(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Begin a cell, and run its first statement."""
         source, name = self._cells[message["number"]]["source"], f"<cell {message['number']}>"
-        error = run_cell(source, name, self._names, definitions=message["definitions"])
-        return {} if error is None else {"raised": _described(error)}
+        self._steps = run_cell(source, name, self._names, message["without"])
+        return self._do_step(message)
+
+    def _do_step(self, _: dict[str, Any]) -> dict[str, Any]:
+        """Run the next statement of the cell; say so if there is none."""
+        for error in self._steps:
+            return {} if error is None else {"raised": _described(error)}
+        return {"ended": True}
 
     def _do_describe(self, message: dict[str, Any]) -> dict[str, Any]:
         """Say what a name stands for, so far as that can be said without calling it."""

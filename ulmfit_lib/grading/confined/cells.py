@@ -93,7 +93,7 @@ def needed(cells: list[dict[str, Any]]) -> list[bool]:
 
 
 def made_later(cells: list[dict[str, Any]], name: str, place: int) -> bool:
-    """Whether cells from `place` on make or change a name that a function uses which was made before.
+    """Whether cells from `place` on make or may change a name that a function uses which was made before.
 
     The notebook's own check, which stands at `place`, has seen the function as it was then.
     """
@@ -106,17 +106,27 @@ def made_later(cells: list[dict[str, Any]], name: str, place: int) -> bool:
     uses = {name}
     while more := {one for parts in early if parts.makes & uses for one in parts.uses} - uses:
         uses |= more
-    return any((parts.makes - (parts.imports & imported) | parts.changes) & uses for parts in late)
+    spoil = {one for parts in early if parts.changes_inside & uses for one in parts.makes}  # when they are called
+    return any(
+        (parts.makes - (parts.imports & imported) | parts.changes | (parts.hands_on - imported)) & uses
+        or parts.uses & spoil
+        for parts in late
+    )
 
 
 @dataclass
 class _Names:
-    """The global names that a cell makes, changes and uses, and those of them that are modules."""
+    """The global names that a cell makes, changes and uses, and those of them that are modules.
+
+    What it hands on to a call, and what its functions change, may change as well.
+    """
 
     makes: set[str] = field(default_factory=set)
     changes: set[str] = field(default_factory=set)
     uses: set[str] = field(default_factory=set)
     imports: set[str] = field(default_factory=set)
+    hands_on: set[str] = field(default_factory=set)
+    changes_inside: set[str] = field(default_factory=set)
 
 
 def _names(source: str) -> _Names | None:
@@ -140,15 +150,25 @@ def _names(source: str) -> _Names | None:
                 (name.is_assigned() or name.is_imported(), found.makes),
                 (name.is_referenced(), found.uses),
                 (name.is_imported(), found.imports),
+                (name.is_assigned() and one is not table, found.changes_inside),
             ):
                 if holds:
                     names.add(name.get_name())
     for node in _at_the_top(tree):
-        if isinstance(node, ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load):
-            found.changes |= _root(node)
-        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-            found.changes |= _root(node.value.func)  # items.append(1) changes items
+        found.changes |= _changed(node)
+        if isinstance(node, ast.Call):
+            found.hands_on |= {one.id for one in node.args if isinstance(one, ast.Name)} | _root(node.func)
+    for node in ast.walk(tree):
+        found.changes_inside |= _changed(node)
     return found
+
+
+def _changed(node: ast.AST) -> set[str]:
+    if isinstance(node, ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load):
+        return _root(node)
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        return _root(node.value.func)  # items.append(1) changes items
+    return set()
 
 
 def _at_the_top(tree: ast.AST) -> Iterator[ast.AST]:

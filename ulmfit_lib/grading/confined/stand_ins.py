@@ -34,6 +34,10 @@ class NotHere:
         return self  # in an annotation, such as `pd.Series | str`
 
     __ror__ = __or__
+
+    def __setitem__(self, *_: Any) -> None:
+        pass  # a setting, such as plt.rcParams["figure.figsize"] = (6, 3)
+
     __call__ = __iter__ = __len__ = __getitem__ = __enter__ = __add__ = __mro_entries__ = _refuse
 
     def __getattr__(self, name: str) -> Any:
