@@ -208,15 +208,17 @@ def evaluate_language_model(
     """
     stream, loss_func = LMStream(docs, bs, seq_len, direction), LanguageModelLoss(model.decoder)
     was_training, state = model.training, None
-    model.eval()
     losses, n_correct = [], []
-    with no_cudnn_warning():
-        for ids, targets in LMLoader(stream, model.decoder.weight.device):
-            output = model(ids, state, decode=False)
-            state = output.state
-            losses.append(loss_func(output.dropped, targets) * targets.numel())
-            n_correct.append(loss_func.n_correct)
-    model.train(was_training)
+    try:
+        model.eval()
+        with no_cudnn_warning():
+            for ids, targets in LMLoader(stream, model.decoder.weight.device):
+                output = model(ids, state, decode=False)
+                state = output.state
+                losses.append(loss_func(output.dropped, targets) * targets.numel())
+                n_correct.append(loss_func.n_correct)
+    finally:
+        model.train(was_training)
     n_tokens = stream.bs * stream.batch_length
     loss = math.fsum(torch.stack(losses).tolist()) / n_tokens
     return Score(loss, perplexity(loss), int(torch.stack(n_correct).sum()) / n_tokens)

@@ -101,10 +101,37 @@ class Recipe:
                 raise ConfigError(f"{name} must be 0 or more, not {getattr(self, name)}.")
         if self.tokenizer not in ("words", "subwords"):
             raise ConfigError(f"texts are split into words or subwords, not {self.tokenizer!r}.")
-        n_stages = len(self.classifier_freeze_to)
-        if len(self.classifier_epochs) != n_stages or min(self.classifier_epochs) < 1:
+        if self.max_len < self.seq_len:
+            raise ConfigError(f"max_len must be seq_len, {self.seq_len}, or more, not {self.max_len}.")
+        for name, least in (("lm_bs", 1), ("classifier_bs", 2)):
+            bs = getattr(self, name)
+            if bs is not None and (type(bs) is not int or bs < least):
+                raise ConfigError(f"{name} must be a whole number of {least} or more, not {bs}.")
+        for name in ("lm_clip", "classifier_clip"):
+            clip = getattr(self, name)
+            if clip is not None and not 0 < clip < math.inf:
+                raise ConfigError(f"{name} must be more than 0, not {clip}.")
+        for name, most in (("lm_drop_mult", 4), ("classifier_drop_mult", 2)):  # else a probability would reach 1
+            if not 0 <= getattr(self, name) < most:
+                raise ConfigError(f"{name} must be 0 or more and less than {most}, not {getattr(self, name)}.")
+        self._check_stages()
+
+    def _check_stages(self) -> None:
+        n_stages, n_groups = len(self.classifier_freeze_to), self.n_layers + 2
+        if not n_stages or any(type(n) is not int for n in self.classifier_freeze_to):
             raise ConfigError(
-                f"classifier_epochs are {_number(n_stages)} numbers of 1 or more, one a stage, not "
+                f"classifier_freeze_to is a whole number for each stage, not {self.classifier_freeze_to}.",
+                fix="There is at least one stage: 0 trains everything at once.",
+            )
+        if self.pretrained == "none" and not all(-n_groups <= n < n_groups for n in self.classifier_freeze_to):
+            raise ConfigError(
+                f"classifier_freeze_to is {self.classifier_freeze_to}, and with {self.n_layers} layers there are "
+                f"{n_groups} groups.",
+                fix=f"Use numbers from {-n_groups} (all learn) to {n_groups - 1} (the head alone).",
+            )
+        if len(self.classifier_epochs) != n_stages or any(type(n) is not int or n < 1 for n in self.classifier_epochs):
+            raise ConfigError(
+                f"classifier_epochs are {_number(n_stages)} whole numbers of 1 or more, one a stage, not "
                 f"{self.classifier_epochs}."
             )
         if len(self.classifier_lrs) != n_stages or min(self.classifier_lrs) <= 0:
