@@ -52,7 +52,7 @@ def test_a_recipe_comes_back_from_its_text(tmp_path):
         ("classifier_drop_mult = 2.0", "classifier_drop_mult must be 0 or more and less than 2, not 2.0"),
         ("classifier_freeze_to = [-1, -2, -3, -9]", "with 2 layers there are 4 groups"),
         ("classifier_freeze_to = []", "classifier_freeze_to is a whole number for each stage"),
-        ("classifier_epochs = [1, 1, 1, 1.5]", "classifier_epochs are four whole numbers"),
+        ("classifier_epochs = [1, 1, 1, 1.5]", "classifier_epochs are four numbers, whole ones"),
         ("lm_epochs 3", "this is no TOML"),
     ],
 )

@@ -131,7 +131,7 @@ class Recipe:
             )
         if len(self.classifier_epochs) != n_stages or any(type(n) is not int or n < 1 for n in self.classifier_epochs):
             raise ConfigError(
-                f"classifier_epochs are {_number(n_stages)} whole numbers of 1 or more, one a stage, not "
+                f"classifier_epochs are {_number(n_stages)} numbers, whole ones of 1 or more, one a stage, not "
                 f"{self.classifier_epochs}."
             )
         if len(self.classifier_lrs) != n_stages or min(self.classifier_lrs) <= 0:
