@@ -10,6 +10,7 @@ from torch import nn
 from ulmfit_lib.artifacts import load_artifact, read_config, save_artifact
 from ulmfit_lib.errors import ArtifactError, ConfigError
 from ulmfit_lib.vocab import Vocab
+from ulmfit_lib.weight_pieces import write_pieces
 
 TOKENS = ["xxunk", "xxpad", "good", "film"]
 CONFIG = {"kind": "encoder", "direction": "forward", "sizes": {"vocab_sz": 4, "emb_sz": 3}}
@@ -77,6 +78,18 @@ def test_an_older_artifact_is_replaced_and_other_files_never(saved):
     with pytest.raises(ArtifactError, match=r"holds 'thesis\.txt', which would be lost"):
         save_artifact(folder, {"w": torch.ones(1)}, CONFIG, TOKENS)
     assert (folder / "thesis.txt").read_text() == "months of work"
+
+
+@pytest.mark.parametrize("held", [["thesis.txt"], ["pieces.json", "thesis.txt"]])
+def test_weights_in_pieces_do_not_replace_other_files(saved, tmp_path, held):
+    out = tmp_path / "pieces"
+    out.mkdir()
+    for name in held:
+        (out / name).write_text("months of work")
+    with pytest.raises(ConfigError, match=r"not weights in pieces: it holds 'thesis\.txt', which would be lost"):
+        write_pieces(saved[1], out)
+    (out / "thesis.txt").unlink()
+    assert write_pieces(saved[1], out) == write_pieces(saved[1], out)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from resume_cases import CASES, language_model
 from resume_cases import digest as outcome
 
 from ulmfit_lib import checkpoint_files, checkpoints
+from ulmfit_lib.checkpoint_state import check_same_training, random_state, set_random_state
 from ulmfit_lib.checkpoints import Checkpoints
 from ulmfit_lib.errors import ArtifactError, ConfigError, TrainingError
 from ulmfit_lib.fine_tuning import FineTuningPlan
@@ -149,6 +150,29 @@ def test_numbers_that_make_no_sense(tmp_path, options):
         Checkpoints(tmp_path / "a", **options)
 
 
+@pytest.mark.parametrize("gpu", [0, 1])
+def test_the_random_numbers_of_a_gpu_go_back_to_that_gpu(monkeypatch, gpu):
+    asked, told = [], []
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda device: asked.append(device) or "its state")
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda *state_and_device: told.append(state_and_device))
+    device = torch.device("cuda", gpu)
+    saved = random_state(device)
+    set_random_state(saved, device)
+    assert (asked, told) == ([device], [("its state", device)])
+    set_random_state(saved, torch.device("cpu"))  # gone on with where there is no GPU
+    assert len(told) == 1
+    assert random_state(torch.device("cpu"))["cuda"] is None
+
+
+def test_a_training_that_goes_on_draws_on_the_device_of_its_model(tmp_path, at_batch, monkeypatch):
+    kept, devices = interrupted(tmp_path, at_batch, monkeypatch), []
+    monkeypatch.setattr("ulmfit_lib.checkpoints.set_random_state", lambda _saved, device: devices.append(device))
+    at_batch(1, die)
+    with pytest.raises(Died):
+        language_model(kept)
+    assert devices == [torch.device("cpu")]
+
+
 # What is refused ------------------------------------------------------------------------------------------------------
 
 
@@ -176,6 +200,11 @@ def test_a_checkpoint_of_another_training_is_refused_by_name(tmp_path, at_batch,
         language_model(kept, **options)
 
 
+def test_what_is_refused_says_how_to_begin_anew():
+    with pytest.raises(ArtifactError, match=r"belongs to another training: .*or begin anew by --restart\.$"):
+        check_same_training({"bs": 4}, {"bs": 5}, "a.checkpoint")
+
+
 def test_a_checkpoint_made_with_other_threads_is_used_and_it_is_said(tmp_path, at_batch, monkeypatch):
     kept = interrupted(tmp_path, at_batch, monkeypatch)
     lines = []
@@ -197,13 +226,16 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before_it(tmp_path, at_batch,
     assert outcome(language_model(kept, progress=lines.append)) == whole["language model"]
     assert "damaged" in lines[0] or "altered" in lines[0]
     assert lines[0].endswith("The checkpoint before it is used.")
+    assert "anew" not in lines[0]
 
 
 def test_a_damaged_checkpoint_with_none_before_it_is_refused(tmp_path):
     path = tmp_path / "a.checkpoint"
     checkpoint_files.write_checkpoint(path, {"x": torch.ones(9)})
     path.write_bytes(path.read_bytes()[:-3])
-    with pytest.raises(ArtifactError, match=r"a\.checkpoint: this checkpoint is cut short or damaged"):
+    with pytest.raises(
+        ArtifactError, match=r"a\.checkpoint: this checkpoint is cut short or damaged\. Begin anew by --restart\.$"
+    ):
         language_model(Checkpoints(path, resume=True))
 
 
@@ -278,7 +310,9 @@ def test_a_checkpoint_of_another_format_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint_files, "FORMAT", 99)
     checkpoint_files.write_checkpoint(path, {})
     monkeypatch.undo()
-    with pytest.raises(ArtifactError, match="has format 99; this version of ulmfit_lib reads format 1"):
+    with pytest.raises(
+        ArtifactError, match=r"has format 99; this version of ulmfit_lib reads format 1\..* by --restart,"
+    ):
         checkpoint_files.read_checkpoint(path)
 
 

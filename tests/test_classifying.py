@@ -417,6 +417,7 @@ def test_another_direction_or_vocabulary_is_refused_by_name(tmp_path, result):
     [
         ({"train_labels": ["bad"] * 61}, "have 1"),
         ({"train_labels": [None, *TRAIN[1][1:]]}, "training document 0: it has no label"),
+        ({"valid_labels": [float("nan"), *VALID[1][1:]]}, "validation document 0: it has no label"),
         ({"valid_labels": ["bad", "ugly", *VALID[1][2:]]}, "validation document 1: no training document has .*'ugly'"),
         ({"train_docs": TRAIN[0][:-1]}, "60 training documents and 61 labels"),
         ({"valid_docs": [], "valid_labels": []}, "0 validation documents"),

@@ -1,5 +1,6 @@
 """The command: one line and an exit code for whatever a user can mend, and nothing left behind."""
 
+import errno
 import gzip
 import json
 import os
@@ -80,6 +81,10 @@ def test_options_that_make_no_sense_are_exit_code_2(write, tmp_path, capsys):
         assert words in err[-1]
         assert err[-1].startswith("ulmfit: ")
     assert call(capsys, "run", "--seed", "many")[0] == 2
+    for words in (["run"], ["generate", "--language-model", path], ["tokenize", "a"]):
+        code, _, err = call(capsys, *words, "--seed", 2**63)
+        assert code == 2
+        assert "Invalid value for '--seed'" in " ".join(err)
     assert call(capsys, "walk")[0] == 2
     assert list(tmp_path.iterdir()) == [path]
 
@@ -93,6 +98,26 @@ def test_a_disk_that_is_full_is_one_line(monkeypatch, capsys):
     monkeypatch.setattr(commands, "app", full)
     code, _, err = call(capsys, "run")
     assert (code, err) == (2, ["ulmfit: runs/a: it cannot be written (No space left on device)."])
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.ENAMETOOLONG])
+def test_a_place_that_may_be_one_to_read_is_one_line(monkeypatch, capsys, number):
+    from ulmfit_lib import commands
+
+    def refused(*_arguments, **_options):
+        raise OSError(number, os.strerror(number), "films.csv")
+
+    monkeypatch.setattr(commands, "app", refused)
+    code, _, err = call(capsys, "run")
+    assert (code, err) == (2, [f"ulmfit: films.csv: it cannot be read or written ({os.strerror(number)})."])
+
+
+def test_a_name_that_is_too_long_is_one_line(tmp_path, capsys):
+    (tmp_path / "films.csv").write_text("text\ngood film\n")
+    out = tmp_path / f"{'x' * 250}.jsonl"
+    code, _, err = call(capsys, "tokenize", "--texts", tmp_path / "films.csv", "--out", out)
+    assert code == 2
+    assert "File name too long" in err[-1]
 
 
 def test_an_error_of_ours_keeps_its_traceback(monkeypatch):

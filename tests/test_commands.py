@@ -119,7 +119,7 @@ def test_predict_reads_a_table_without_labels_and_writes_one(made, capsys, tmp_p
     code, out, err = call(capsys, "predict", *options, "--texts", tmp_path / "new.csv")
     assert (code, out) == (0, []), err
     assert [line.split(",")[0] for line in (tmp_path / "out.csv").read_text().splitlines()] == ["text_number", "1", "2"]
-    receipt = json.loads((tmp_path / "out.run.json").read_text())
+    receipt = json.loads((tmp_path / "out.csv.run.json").read_text())
     assert (receipt["data"]["name"], receipt["results"]["texts"]) == ("new.csv", 2)
     assert str(tmp_path) not in json.dumps(receipt)
 
@@ -134,6 +134,20 @@ def test_the_texts_are_not_written_over(made, capsys, tmp_path, command):
     assert "--out names the file of the texts, which would be lost. Give another." in err[-1]
     assert mine.read_text() == "text\ngood film\nbad film\n"
     assert [path.name for path in tmp_path.iterdir()] == ["mine.csv"]
+
+
+def test_what_predict_and_tokenize_make_of_one_name_have_a_receipt_each(made, capsys, tmp_path):
+    (tmp_path / "mine.csv").write_text("text\ngood film\nbad film\n")
+    (tmp_path / "link.csv").symlink_to(tmp_path / "mine.csv")
+    texts = ["--texts", tmp_path / "mine.csv", "--out"]
+    classifier = ["--classifier", made / "clas-forward", "--threads", 1]
+    assert call(capsys, "predict", *classifier, *texts, tmp_path / "w.csv")[0] == 0
+    assert call(capsys, "tokenize", *texts, tmp_path / "w.jsonl")[0] == 0
+    for name in ("predict", "tokenize"):
+        receipt = tmp_path / {"predict": "w.csv.run.json", "tokenize": "w.jsonl.run.json"}[name]
+        assert json.loads(receipt.read_text())["command"].startswith(f"ulmfit {name} ")
+    code, _, err = call(capsys, "tokenize", *texts, tmp_path / "link.csv")
+    assert (code, "which would be lost" in err[-1]) == (2, True)
 
 
 def test_ensemble_compares_and_leaves_a_receipt(made, capsys, tmp_path):
@@ -194,7 +208,7 @@ def test_tokenize_shows_and_stores(place, capsys, tmp_path):
         "label": "pos",
         "split": "train",
     }
-    assert json.loads((tmp_path / "a.run.json").read_text())["results"]["texts"] == len(ROWS)
+    assert json.loads((tmp_path / "a.jsonl.run.json").read_text())["results"]["texts"] == len(ROWS)
     code, _, err = call(capsys, "tokenize")
     assert (code, err[-1].split(".")[0]) == (2, "ulmfit: Give texts, or --texts and --out")
 

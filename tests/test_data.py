@@ -154,6 +154,16 @@ def test_parquet(tmp_path):
     assert texts.labels == ["1", "0", "1", "0", None, "1"]
 
 
+def test_spaces_around_the_names_of_columns_do_not_matter_in_parquet(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = {"label ": ["x", "y"] * 3, "other": [0.5] * 6, " text": list("abcdef")}
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    texts = read_texts(tmp_path / "t.parquet")
+    assert (texts.texts, texts.labels) == (list("abcdef"), ["x", "y"] * 3)
+
+
 def test_a_folder_like_aclimdb(write, tmp_path):
     for split in ("train", "test"):
         for label in ("pos", "neg"):
@@ -190,6 +200,18 @@ def test_texts_without_labels_can_be_read_for_a_language_model(write):
     texts = read_texts(write("wiki.csv", "title,text\na,One article.\nb,Another.\n"), needs_labels=False)
     assert texts.splits == ["unsup", "unsup"]
     assert texts.label_names == []
+
+
+def test_where_labels_are_not_needed_spaces_around_them_do_not_matter(write):
+    texts = read_texts(write("spaces.csv", TABLE + "x,pos \n"), needs_labels=False)
+    assert texts.label_names == ["neg", "pos"]
+
+
+def test_a_table_of_texts_without_labels_beside_one_with_them(write, tmp_path):
+    write("imdb/train.csv", TABLE)
+    write("imdb/unsup.csv", "text\nmore\n")
+    texts = read_texts(tmp_path / "imdb")
+    assert texts.subset("unsup").texts == ["more"]
 
 
 # Any text that a CSV file can hold comes back as it was (but for Windows' line ends, which become "\n").
@@ -309,6 +331,22 @@ def test_a_bad_file_in_a_folder_is_named(write, tmp_path):
     write("films/pos/1.txt", b"caf\xe9")
     with pytest.raises(DataError, match=r"films/pos/1\.txt: byte 4 of the file \(0xe9\) is not UTF-8"):
         read_texts(tmp_path / "films")
+
+
+def test_two_tables_of_one_split_are_named(write, tmp_path):
+    write("imdb/train.csv", TABLE)
+    write("imdb/train.tsv", TABLE.replace(",", "\t"))
+    with pytest.raises(DataError, match=r"imdb: there are two tables of the split 'train', train\.csv and train\.tsv"):
+        read_texts(tmp_path / "imdb")
+
+
+def test_a_folder_that_may_not_be_looked_into_is_named(tmp_path, monkeypatch):
+    def refuse(path, **_):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("pathlib.Path.exists", refuse)
+    with pytest.raises(DataError, match=r"t\.csv: it cannot be read \(Permission denied\)"):
+        read_texts(tmp_path / "t.csv")
 
 
 def test_a_bad_row_in_a_folder_of_tables_is_named(write, tmp_path):

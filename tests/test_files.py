@@ -7,10 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from ulmfit_lib import files
+from ulmfit_lib.errors import ConfigError
+from ulmfit_lib.unfinished import unfinished, unfinished_folder
 
 FULL = OSError(28, "No space left on device")
 
@@ -166,3 +169,47 @@ def test_a_link_to_a_folder_is_replaced_again_and_again(tmp_path):
             (beside / "file").write_text(text)
         assert (tmp_path / "out" / "file").read_text() == text
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "real"]
+
+
+def test_a_link_stays_and_the_folder_that_it_leads_to_is_replaced(tmp_path):
+    real, out = tmp_path / "big disk" / "real", tmp_path / "out"
+    out.symlink_to(real)  # leads nowhere at first
+    for text in ("first", "second", "third"):
+        with files.folder_written_atomically(out) as beside:
+            assert beside.parent == real.parent  # a rename does not lead from one disk to another
+            (beside / "file").write_text(text)
+        assert (real / "file").read_text() == text
+    os.rename(real, real.with_name(".real.older"))  # killed between its two renames
+    files.put_back(out)
+    assert (out / "file").read_text() == "third"
+    assert out.is_symlink()
+    assert [path.name for path in real.parent.iterdir()] == ["real"]
+
+
+def test_an_unfinished_run_lies_beside_the_folder_that_a_link_leads_to(tmp_path):
+    real, out = tmp_path / "big disk" / "real", tmp_path / "out"
+    real.mkdir(parents=True)
+    out.symlink_to(real)
+    for text in ("first", "second"):
+        with unfinished(out, {}, {"start": ""}) as work:
+            assert work.folder == unfinished_folder(out) == real.with_name("real.unfinished")
+            (work.folder / "file").write_text(text)
+        assert (real / "file").read_text() == text
+    assert out.is_symlink()
+    assert [path.name for path in real.parent.iterdir()] == ["real"]
+
+
+@pytest.mark.parametrize("name", [".", "", "..", "here"])
+def test_the_folder_that_one_is_in_is_not_replaced(tmp_path, monkeypatch, name):
+    (tmp_path / "place").mkdir()
+    monkeypatch.chdir(tmp_path / "place")
+    (tmp_path / "place" / "here").symlink_to(tmp_path / "place")
+    refused = pytest.raises(ConfigError, match="is called in, or one above it, which cannot be replaced")
+    with refused, files.folder_written_atomically(Path(name)):
+        pass
+    with refused, unfinished(Path(name), {}, {"start": ""}):
+        pass
+    no_file = pytest.raises(ConfigError, match="a file is to be written")
+    with no_file, unfinished(Path(name), {}, {"start": ""}, is_file=True):
+        pass
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["here", "place"]

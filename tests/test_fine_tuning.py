@@ -276,6 +276,13 @@ def test_what_makes_no_sense_is_refused(options, error, message):
         fine_tune(**options)
 
 
+def test_ids_that_a_model_lacks_are_named_and_its_mode_stays():
+    model = LanguageModel(CONFIG).train()
+    with pytest.raises(DataError, match="document 20: the id 16 is not in the vocabulary"):
+        evaluate_language_model(model, [*VALID, [2, 16]], bs=4, seq_len=7)
+    assert model.training
+
+
 def test_plans_that_make_no_sense_are_refused():
     with pytest.raises(ConfigError, match="at least one phase"):
         FineTuningPlan(phases=())

@@ -197,6 +197,16 @@ def test_tokens_come_one_by_one_and_the_models_mode_stays(model):
     assert torch.is_grad_enabled()
 
 
+def test_the_models_mode_stays_when_a_step_fails(model, monkeypatch):
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(model, "forward", fail)
+    with pytest.raises(MemoryError):
+        next(generate(model.train(), Vocab(TOKENS)))
+    assert model.training
+
+
 def test_prompts_and_options_that_make_no_sense_are_refused(model):
     with pytest.raises(ConfigError, match="The prompt has no tokens"):
         next(generate(model, Vocab(TOKENS), []))

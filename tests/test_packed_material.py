@@ -57,6 +57,15 @@ def test_places_count_through_the_parts(packed):
     assert from_packed(packed).asked.places == list(range(40, 50))
 
 
+def test_where_every_document_to_learn_from_is_asked_about_it_is_said(tmp_path):
+    packer = Packer("copies")
+    for label in ("neg", "pos") * 5:
+        packer.add("train", ["a", label], label)
+        packer.add("test", ["a", label], label)
+    with pytest.raises(DataError, match="every document to learn from is also asked about"):
+        from_packed(unpack(packer.write(tmp_path / "copies", min_freq=1)))
+
+
 def test_what_is_missing_is_named(tmp_path):
     packer = Packer("bare")
     packer.add("train", ["a", "b"])

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ulmfit_lib import packing
+from ulmfit_lib.commands import app
 from ulmfit_lib.errors import ArtifactError, ConfigError
+from ulmfit_lib.pack_texts import pack_files
 from ulmfit_lib.packing import Packer, unpack
 from ulmfit_lib.vocab import Vocab, count_tokens, make_vocab
 
@@ -89,8 +91,26 @@ def test_a_damaged_vocabulary_or_index_is_named(tmp_path):
     (folder / "packed.json").write_text('{"format": 1, "na')
     with pytest.raises(ArtifactError, match="damaged"):
         unpack(folder)
-    with pytest.raises(ArtifactError, match=r"no packed corpus.*ulmfit pack"):
-        unpack(tmp_path / "nowhere")
+    for place in ("nowhere", "toy/vocab.json"):  # nothing, and a file
+        with pytest.raises(ArtifactError, match=r"no packed corpus.*ulmfit pack"):
+            unpack(tmp_path / place)
+
+
+def test_a_missing_vocabulary_is_named(tmp_path):
+    (packed(tmp_path) / "vocab.json").unlink()
+    with pytest.raises(ArtifactError, match=r"toy.vocab\.json: the vocabulary is missing\. Copy it again\."):
+        unpack(tmp_path / "toy")
+
+
+def test_with_a_vocabulary_no_part_is_counted_and_none_need_be_there(tmp_path):
+    (tmp_path / "more.csv").write_text("text\nthe film\n")
+    vocab = unpack(packed(tmp_path)).vocab
+    out = pack_files({"valid": [tmp_path / "more.csv"]}, tmp_path / "more", name="more", vocab=vocab)
+    found = unpack(out)
+    assert found.vocab.tokens == vocab.tokens
+    assert vocab.denumericalize(found.parts["valid"].docs[0].tolist()) == ["xxbos", "the", "film"]
+    with pytest.raises(ConfigError, match="There is no part 'train'; there are valid"):
+        pack_files({"valid": [tmp_path / "more.csv"]}, tmp_path / "none", name="none")
 
 
 def test_parts_that_are_not_there_are_named(tmp_path):
@@ -109,3 +129,29 @@ def test_a_folder_that_holds_something_else_is_not_replaced(tmp_path):
     assert mine.read_text() == "years of work"
     mine.unlink()
     assert packed(tmp_path) == packed(tmp_path)  # an empty one, and then an older one of its kind, are replaced
+
+
+@pytest.mark.parametrize("name", ["thesis.txt", "config.json", "sub"])
+def test_an_older_corpus_with_something_else_in_it_is_not_replaced(tmp_path, name):
+    mine = packed(tmp_path) / name
+    mine.mkdir() if name == "sub" else mine.write_text("years of work")
+    with pytest.raises(ConfigError, match=rf"toy: .*it holds '{name}', which would be lost\. Give another folder"):
+        packed(tmp_path)
+    assert mine.exists()
+
+
+def test_a_file_or_a_vocabulary_alone_is_not_replaced(tmp_path):
+    (tmp_path / "toy").write_text("years of work")
+    with pytest.raises(ConfigError, match="there is a file of this name, which would be lost"):
+        packed(tmp_path)
+    (tmp_path / "toy").unlink()
+    (tmp_path / "toy").mkdir()
+    (tmp_path / "toy" / "vocab.json").write_text("somebody's")
+    with pytest.raises(ConfigError, match=r"it holds 'vocab\.json'"):
+        packed(tmp_path)
+
+
+def test_the_command_refuses_before_it_reads_a_text(tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(ConfigError, match=r"it holds 'thesis\.txt'"):
+        app(["pack", "--train", str(tmp_path / "nowhere.csv"), "--out", str(tmp_path)], standalone_mode=False)

@@ -88,7 +88,7 @@ def test_a_command_that_was_killed_goes_on_to_the_same_file(made, capsys, tmp_pa
     assert code == 0, err
     assert content(out, name) == content(whole, name)
     assert not unfinished_folder(out).exists()
-    receipt = out if name == "ensemble" else out.with_suffix(".run.json")
+    receipt = out if name == "ensemble" else out.with_name(f"{out.name}.run.json")
     assert len(json.loads(receipt.read_bytes())["sittings"]) == 2
 
     # What was there is not made again: if it says something else, so does the file.
@@ -123,8 +123,22 @@ def test_a_damaged_piece_is_named(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         stopped_at(tmp_path / "a", 1)
     (unfinished_folder(tmp_path / "a") / "resume" / "000000.done").write_bytes(b'["xxb')
-    with pytest.raises(ArtifactError, match=r"000000\.done: this piece is damaged\. Begin anew by --restart"):
+    with pytest.raises(ArtifactError, match=r"000000\.done: this piece is damaged\. Begin anew by --restart") as raised:
         stopped_at(tmp_path / "a", 1, resume=True)
+    assert not hasattr(raised.value, "__notes__")  # that --resume goes on, which it does not
+
+
+@pytest.mark.parametrize(("fix", "note"), [("", True), ("Light a candle.", False)])
+def test_an_error_has_a_note_unless_it_says_what_to_do(tmp_path, fix, note):
+    def stop():
+        with unfinished(tmp_path / "a", {}, {"start": ""}) as work:
+            work.place("000000.done").write_text("[]")
+            raise ArtifactError("the lights went out.", fix=fix)
+
+    with pytest.raises(ArtifactError) as raised:
+        stop()
+    said = f"What is done lies in {unfinished_folder(tmp_path / 'a')}; the same command with --resume goes on."
+    assert getattr(raised.value, "__notes__", []) == ([said] if note else [])
 
 
 def test_without_a_place_nothing_is_kept():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from ulmfit_lib import files, one_way, pipeline, splitting
+from ulmfit_lib import checkpoint_files, files, one_way, pipeline, splitting
 from ulmfit_lib.artifacts import load_artifact
 from ulmfit_lib.checkpoints import Checkpointer
 from ulmfit_lib.classifier_files import load_classifier
@@ -20,6 +20,7 @@ from ulmfit_lib.fine_tuning import load_encoder
 from ulmfit_lib.material import prepare
 from ulmfit_lib.recipe import Recipe, classifier_batch_size, language_model_batch_size
 from ulmfit_lib.rules import SPECIAL_TOKENS
+from ulmfit_lib.single_stages import classify, finetune
 from ulmfit_lib.tokenizer import tokenize
 from ulmfit_lib.vocab import Vocab
 from ulmfit_lib.watching import Watch
@@ -157,6 +158,16 @@ def test_the_receipt_holds_the_table(ran):
     assert (receipt["results"]["scored_split"], receipt["results"]["scored_texts"]) == ("test", 8)
     assert [line["accuracy"] for line in receipt["results"]["lines"]] == [line.accuracy for line in report.lines]
     assert str(report.out.parent) not in json.dumps(receipt)
+
+
+def test_no_receipt_holds_the_path_of_pretrained_models(ran, tmp_path):
+    texts, before = ran
+    recipe = Recipe(**{**TINY.__dict__, "pretrained": str(before.out)})
+    whole = pipeline.run(texts, out=tmp_path / "a", direction="forward", recipe=recipe)
+    stage = finetune(texts, tmp_path / "b", direction="forward", recipe=recipe)
+    for report in (whole, stage):
+        assert report.receipt["options"]["pretrained"] == "toy"
+        assert str(before.out.parent) not in (report.out / "run.json").read_text()
 
 
 def test_the_same_seed_gives_the_same_probabilities_and_another_gives_others(tmp_path):
@@ -406,6 +417,17 @@ def test_going_on_with_other_texts_of_the_same_file_is_refused(interrupted):
     assert make_texts().content == make_texts().pick(range(32)).content != some.content
 
 
+def test_ids_of_another_number_of_texts_are_made_again(interrupted):
+    place = interrupted.with_name("toy.unfinished") / "resume" / "texts.ids"
+    kept = checkpoint_files.read_checkpoint(place).state
+    lengths = kept["ids"]["lengths"]
+    lost = {"flat": kept["ids"]["flat"][: int(lengths[:-1].sum())], "lengths": lengths[:-1]}
+    checkpoint_files.write_checkpoint(place, {**kept, "ids": lost})
+    listener = Listener()
+    pipeline.run(make_texts(), out=interrupted, direction="forward", recipe=TINY, resume=True, watch=listener)
+    assert listener.done["tokens"] == 32
+
+
 def test_a_run_without_a_floor_says_so_and_is_kept(tmp_path, monkeypatch):
     def none(*_):
         raise DataError("the training texts have too few words of two letters or more.")
@@ -473,6 +495,42 @@ def test_options_that_make_no_sense_are_refused_before_anything_is_done(tmp_path
         Recipe(lm_epochs=0)
     with pytest.raises(ConfigError, match="four numbers"):
         Recipe(classifier_epochs=(1, 1))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_stages_that_do_not_fit_pretrained_models_are_refused_before_anything_is_done(tmp_path):
+    recipe = Recipe(pretrained="small", classifier_freeze_to=(-1, -2, -3, -9))
+    with pytest.raises(ConfigError, match=r"classifier_freeze_to is .*with 2 layers there are 4 groups"):
+        pipeline.run(make_texts(), out=tmp_path / "a", recipe=recipe)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("texts", "words"),
+    [
+        (make_texts("test:8"), "no text with a label is for training"),
+        (make_texts("test:8 unsup:8"), "no text with a label is for training"),
+        (make_texts().pick(range(0, 24, 2)), "no text for training has the label 'good'"),
+        (make_texts(labels=("bad",)), "all texts have one label"),
+    ],
+)
+def test_texts_that_no_classifier_can_learn_from_are_refused_before_anything_is_done(tmp_path, texts, words):
+    with pytest.raises(DataError, match=words):
+        pipeline.run(texts, out=tmp_path / "a", recipe=TINY)
+    with pytest.raises(DataError, match=words):
+        classify(texts, tmp_path / "encoder", tmp_path / "b", recipe=TINY)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_no_text_is_left_to_be_scored_nothing_is_trained(ran, tmp_path):
+    _, before = ran
+    texts = make_texts("train:4")
+    for begin in (
+        lambda: pipeline.run(texts, out=tmp_path / "a", recipe=TINY),
+        lambda: classify(texts, before.out / "encoder-forward", tmp_path / "b", recipe=TINY),
+    ):
+        with pytest.raises(DataError, match=r"toy\.csv: no text with a label is left to be scored"):
+            begin()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from ulmfit_lib.artifacts import load_artifact
 from ulmfit_lib.commands import app
-from ulmfit_lib.errors import ArtifactError, ConfigError
+from ulmfit_lib.errors import ArtifactError, ConfigError, DataError
 from ulmfit_lib.packing import Packer, unpack
 from ulmfit_lib.pretrained import load_language_model
 from ulmfit_lib.pretraining import PretrainingRecipe, pretrain, score_parts, ship
@@ -84,6 +84,41 @@ def test_an_interrupted_stretch_goes_on_to_the_same_bits(corpus, tmp_path, monke
     assert all((one.state[name] == other.state[name]).all() for name in one.state)
     assert one.receipt["results"]["tokens_seen"] == other.receipt["results"]["tokens_seen"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["lm", "whole"]
+
+
+@pytest.mark.parametrize(
+    ("ends", "note"), [(KeyboardInterrupt(), True), (DataError("no."), True), (DataError("no.", fix="Do this."), False)]
+)
+def test_an_interrupted_stretch_is_told_of_and_never_overwritten_unasked(corpus, tmp_path, ends, note):
+    def end(line):
+        if line.startswith("epoch  0"):
+            raise ends
+
+    options = {"direction": "forward", "recipe": replace(RECIPE, epochs=2), "every_minutes": 1e-6}
+    kept = tmp_path / "lm.checkpoint"
+    with pytest.raises(type(ends)) as raised:
+        pretrain(corpus, tmp_path / "lm", progress=end, **options)
+    said = f"Its checkpoint lies in {kept}; the same command with --resume goes on."
+    assert getattr(raised.value, "__notes__", []) == ([said] if note else [])
+    before = kept.read_bytes()
+    with pytest.raises(
+        ConfigError, match=r"an interrupted stretch lies here\. Go on with it by --resume, or delete it"
+    ):
+        pretrain(corpus, tmp_path / "lm", **options)
+    assert kept.read_bytes() == before
+
+
+def test_a_stretch_that_is_begun_anew_uses_nothing_of_before(corpus, tmp_path):
+    kept = tmp_path / "lm.checkpoint"
+    kept.write_bytes(b"damaged")
+    pretrain(corpus, tmp_path / "lm", direction="forward", recipe=RECIPE, restart=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["lm"]
+
+
+def test_a_folder_with_other_files_is_refused_before_the_training(corpus, tmp_path):
+    (tmp_path / "thesis.txt").write_text("months of work")
+    with pytest.raises(ArtifactError, match=r"it holds 'thesis\.txt', which would be lost"):
+        pretrain(corpus, tmp_path, direction="forward", recipe=RECIPE, progress=pytest.fail)
 
 
 def test_what_does_not_fit_is_refused_by_name(corpus, first, tmp_path):

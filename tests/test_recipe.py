@@ -64,6 +64,24 @@ def test_a_file_that_makes_no_sense_is_refused_by_name(tmp_path, text, message):
     assert str(path) in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"emb_sz": 8.5}, "emb_sz must be a whole number, not 8.5"),
+        ({"lm_epochs": True}, "lm_epochs must be a whole number, not True"),
+        ({"lm_lr": "high"}, "lm_lr must be a number, not 'high'"),
+        ({"lm_clip": "0.1"}, "lm_clip must be a number, not '0.1'"),
+        ({"max_vocab": 0}, "max_vocab must be more than 0, not 0"),
+        ({"classifier_lrs": (1e-2, 1e-2, 1e-2, float("nan"))}, "classifier_lrs are four rates above 0"),
+        ({"classifier_epochs": (1, 1, 1, None)}, "classifier_epochs must be a list of numbers"),
+        (dict.fromkeys(("classifier_freeze_to", "classifier_epochs", "classifier_lrs"), ()), "at least one stage"),
+    ],
+)
+def test_entries_given_in_python_are_checked_too(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        Recipe(**changes)
+
+
 def test_an_unknown_recipe_is_told_which_there_are():
     with pytest.raises(ConfigError, match=r"no recipe 'cake'.*book"):
         load_recipe("cake")

@@ -108,6 +108,11 @@ def test_a_language_that_spacy_lacks_is_named():
         WordTokenizer("xy")
 
 
+def test_a_language_whose_splitter_takes_no_special_tokens_is_named():
+    with pytest.raises(ConfigError, match=r"language 'zh' can take no special tokens\. Split the texts into subwords"):
+        WordTokenizer("zh")
+
+
 def test_negative_workers_are_refused():
     with pytest.raises(ConfigError, match="n_workers"):
         tokenize(["a"], n_workers=-1)

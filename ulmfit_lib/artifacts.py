@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ulmfit_lib.direction import check_direction
 from ulmfit_lib.errors import ArtifactError, ConfigError
-from ulmfit_lib.files import folder_written_atomically, put_back, sha256_of
+from ulmfit_lib.files import folder_written_atomically, put_back, refuse_to_replace, sha256_of
 from ulmfit_lib.receipts import library_versions
 from ulmfit_lib.vocab import Vocab
 
@@ -73,7 +73,7 @@ def save_artifact(
     if "direction" not in config or "sizes" not in config:
         raise ConfigError("the config of an artifact needs `direction` and `sizes`.", where=str(folder))
     check_direction(config["direction"])
-    _refuse_to_replace_other_files(folder)
+    refuse_other_files(folder)
     state = model if isinstance(model, Mapping) else model.state_dict()
     tensors, tied = _untie(state)
     try:
@@ -95,6 +95,15 @@ def save_artifact(
     except OSError as error:
         raise ArtifactError(f"the artifact cannot be written: {error.strerror}.", where=str(folder)) from error
     return folder
+
+
+def refuse_other_files(folder: Path) -> None:
+    """See that an artifact may be saved there: nothing is there, or an older one and no more.
+
+    Raises:
+        ArtifactError: something else is there, which would be lost.
+    """
+    refuse_to_replace(folder, (WEIGHTS, CONFIG, VOCAB, RECEIPT), "an artifact's", error=ArtifactError)
 
 
 def load_artifact(
@@ -156,20 +165,6 @@ def _untie(state: "Mapping[str, torch.Tensor]") -> "tuple[dict[str, torch.Tensor
         # A copy, because cuDNN keeps the weights of an LSTM as views of one buffer.
         tensors[name] = tensor.detach().to("cpu").clone().contiguous()
     return tensors, tied
-
-
-def _refuse_to_replace_other_files(folder: Path) -> None:
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise ArtifactError("there is a file of this name.", where=str(folder), fix="Choose another folder.")
-    others = sorted(path.name for path in folder.iterdir() if path.name not in (WEIGHTS, CONFIG, VOCAB, RECEIPT))
-    if others:
-        raise ArtifactError(
-            f"this folder is not an artifact's: it holds {others[0]!r}, which would be lost.",
-            where=str(folder),
-            fix="Choose another folder.",
-        )
 
 
 def _read_config(folder: Path) -> dict[str, Any]:

@@ -91,7 +91,7 @@ def read_checkpoint(path: Path) -> Saved:
             raise
         missing = not path.exists()  # killed between the two renames; nothing is lost by more than one checkpoint
         state = _read(previous(path))
-        return Saved(state, "" if missing else f"{error} The checkpoint before it is used.")
+        return Saved(state, "" if missing else f"{error.where}: {error.what} The checkpoint before it is used.")
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -106,19 +106,19 @@ def _read(path: Path) -> dict[str, Any]:
         raise ArtifactError("there is no such checkpoint.", where=str(path)) from error
     except (SafetensorError, KeyError, ValueError, OSError) as error:
         raise ArtifactError(
-            "this checkpoint is cut short or damaged.", where=str(path), fix="Begin anew without --resume."
+            "this checkpoint is cut short or damaged.", where=str(path), fix="Begin anew by --restart."
         ) from error
     if header.get("format") != FORMAT:
         raise ArtifactError(
             f"this checkpoint has format {header.get('format')!r}; this version of ulmfit_lib reads format {FORMAT}.",
             where=str(path),
-            fix="Begin anew without --resume, or use the version of ulmfit_lib that made it.",
+            fix="Begin anew by --restart, or use the version of ulmfit_lib that made it.",
         )
     if any(_checksum(tensor) != header["sums"].get(name) for name, tensor in tensors.items()):
         raise ArtifactError(
             "this checkpoint was altered: a checksum is not the one in its header.",
             where=str(path),
-            fix="Begin anew without --resume.",
+            fix="Begin anew by --restart.",
         )
     return _unpack(header["state"], tensors)
 

@@ -77,7 +77,7 @@ def check_same_training(found: dict[str, Any], wanted: dict[str, Any], where: st
                 f"this checkpoint belongs to another training: its {name} is {_short(found.get(name))}, and "
                 f"{_short(wanted.get(name))} is asked for.",
                 where=where,
-                fix="Give the options that it was begun with, or begin anew without --resume.",
+                fix="Give the options that it was begun with, or begin anew by --restart.",
             )
 
 
@@ -130,8 +130,8 @@ def random_state(device: torch.device) -> dict[str, Any]:
     }
 
 
-def set_random_state(saved: dict[str, Any]) -> None:
-    """Put the generators into the states that `random_state` returned."""
+def set_random_state(saved: dict[str, Any], device: torch.device) -> None:
+    """Put the generators into the states that `random_state` returned, that of a GPU on this device if it is one."""
     torch.set_rng_state(saved["cpu"])
-    if saved["cuda"] is not None and torch.cuda.is_available():
-        torch.cuda.set_rng_state(saved["cuda"])
+    if saved["cuda"] is not None and device.type == "cuda":
+        torch.cuda.set_rng_state(saved["cuda"], device)

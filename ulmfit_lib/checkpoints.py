@@ -106,7 +106,7 @@ class Checkpointer(Callback):
         self.learn.dls.train.set_epoch(self.found["position"]["loader_epoch"])
         for callback, saved in self._with_state():
             callback.load(saved)
-        set_random_state(self._of_this_process()["random"])
+        set_random_state(self._of_this_process()["random"], next(self.learn.model.parameters()).device)
         if self.found.get("scaler") and getattr(self.learn, "scaler", None) is not None:
             self.learn.scaler.load_state_dict(self.found["scaler"])
 

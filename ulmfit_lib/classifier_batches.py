@@ -25,7 +25,7 @@ def number_labels(train_labels: Sequence, valid_labels: Sequence) -> tuple[tuple
     """
     for name, labels in (("training", train_labels), ("validation", valid_labels)):
         for row, label in enumerate(labels):
-            if label is None:
+            if label is None or label != label:  # a missing number is NaN, which equals nothing
                 raise DataError("it has no label.", where=f"{name} document {row}", fix="Label it or leave it out.")
     known = set(train_labels)
     if len(known) < 2:

@@ -15,8 +15,9 @@ from typing import NoReturn
 from ulmfit_lib.errors import UlmfitError
 
 BAD_INPUT, INTERRUPTED, TERMINATED = 2, 130, 143
-# What the system says when a place cannot be written, and the user can do something about it.
-_PLACES = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)
+# What the system says when a place cannot be used, and the user can do something about it.
+_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+_PLACES = (*_WRITTEN, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
 
 
 def main() -> NoReturn:
@@ -43,7 +44,8 @@ def _main(arguments: list[str]) -> int:
     except OSError as error:
         if error.errno not in _PLACES:
             raise
-        return _say(f"{error.filename or 'the output'}: it cannot be written ({error.strerror}).", BAD_INPUT)
+        how = "written" if error.errno in _WRITTEN else "read or written"
+        return _say(f"{error.filename or 'the output'}: it cannot be {how} ({error.strerror}).", BAD_INPUT)
     except KeyboardInterrupt as interrupt:
         return _say_interrupted(interrupt)
     except SystemExit as end:  # how typer ends

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ulmfit_lib.data_folders import read_folder
-from ulmfit_lib.data_rows import check_rows
+from ulmfit_lib.data_rows import TRAIN, check_rows
 from ulmfit_lib.data_tables import read_table
 from ulmfit_lib.errors import DataError
 from ulmfit_lib.files import sha256_of
@@ -84,6 +84,26 @@ class Texts:
         return [numbers[label] for label in self.labels]
 
 
+def check_labels(texts: Texts) -> None:
+    """Refuse texts that no classifier can learn from, before anything is trained.
+
+    Raises:
+        DataError: there are fewer than two labels, or one is on no text for training.
+    """
+    trained = {label for label, split in zip(texts.labels, texts.splits, strict=True) if split == TRAIN} - {None}
+    if not trained:
+        raise DataError("no text with a label is for training.", where=texts.name, fix="Give some the split 'train'.")
+    missing = [name for name in texts.label_names if name not in trained]
+    if missing:
+        raise DataError(
+            f"no text for training has the label {missing[0]!r}.",
+            where=texts.name,
+            fix="Give some of its texts the split 'train', or leave it out of label_names.",
+        )
+    if len(trained) < 2:
+        raise DataError("all texts have one label.", where=texts.name, fix="Give at least two labels.")
+
+
 def read_texts(path: str | Path, *, valid_fraction: float = 0.2, seed: int = 0, needs_labels: bool = True) -> Texts:
     """Read labelled texts from a table or a folder, and check them all.
 
@@ -102,10 +122,10 @@ def read_texts(path: str | Path, *, valid_fraction: float = 0.2, seed: int = 0, 
         DataError: one sentence that names the file, the row and the column, and what to do.
     """
     path = Path(path)
-    if not path.exists():
-        raise DataError("there is no such file or folder.", where=str(path), fix="Check the name.")
-    read = read_folder if path.is_dir() else read_table
     try:
+        if not path.exists():
+            raise DataError("there is no such file or folder.", where=str(path), fix="Check the name.")
+        read = read_folder if path.is_dir() else read_table
         source = read(path, needs_labels=needs_labels)
     except OSError as error:
         raise DataError(

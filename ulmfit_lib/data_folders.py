@@ -17,7 +17,7 @@ def read_folder(folder: Path, *, needs_labels: bool = True) -> Source:
     else lies there is left alone. The SHA-256 is that of the lines that `sha256sum` prints for the files read.
 
     Raises:
-        DataError: there are no texts in it, or a file is not UTF-8.
+        DataError: there are no texts in it, two tables of one split, or a file is not UTF-8.
     """
     rows: list[Row] = []
     lines: list[str] = []
@@ -27,8 +27,8 @@ def read_folder(folder: Path, *, needs_labels: bool = True) -> Source:
         rows.append(Row(_decode(path, data), label, split, place))
         lines.append(f"{hashlib.sha256(data).hexdigest()}  {place}\n")
     for path in _tables_by_split(folder) if not rows else []:
-        source = read_table(path, needs_labels=needs_labels)
         default = path.name.partition(".")[0]
+        source = read_table(path, needs_labels=needs_labels and default != UNSUP)
         for row in source.rows:
             split = default if row.split is None else row.split
             rows.append(row._replace(split=split, place=f"{path.name}, {row.place}"))
@@ -77,8 +77,16 @@ def _texts_in(folder: Path) -> list[Path]:
 
 
 def _tables_by_split(folder: Path) -> list[Path]:
-    files = [path for path in folder.iterdir() if path.is_file() and is_table(path)]
-    named = {path.name.partition(".")[0]: path for path in sorted(files)}
+    named: dict[str, Path] = {}
+    for path in sorted(path for path in folder.iterdir() if path.is_file() and is_table(path)):
+        split = path.name.partition(".")[0]
+        other = named.setdefault(split, path)
+        if split in SPLITS and other != path:
+            raise DataError(
+                f"there are two tables of the split {split!r}, {other.name} and {path.name}.",
+                where=str(folder),
+                fix="Leave one in the folder.",
+            )
     return [named[split] for split in SPLITS if split in named]
 
 

@@ -59,7 +59,7 @@ def check_rows(source: Source, *, valid_fraction: float, seed: int, needs_labels
             )
     # The same texts, saved on Windows, must give the same tokens.
     texts = [row.text.replace("\r\n", "\n") for row in source.rows]
-    labels = _stripped_labels(source)
+    labels = _stripped_labels(source, refuse=needs_labels)
     splits = _splits(source, labels, notes, valid_fraction, seed)
     labels = [None if split == UNSUP else label for label, split in zip(labels, splits, strict=True)]
     if needs_labels:
@@ -95,15 +95,15 @@ def _where(source: Source, row: Row, column: str) -> str:
     return where if row.place.endswith(".txt") else f"{where}, column {column!r}"
 
 
-def _stripped_labels(source: Source) -> list[str | None]:
-    """Return the labels without spaces around them; refuse two that only these spaces keep apart."""
+def _stripped_labels(source: Source, *, refuse: bool) -> list[str | None]:
+    """Return the labels without spaces around them; `refuse` two that only these spaces keep apart."""
     seen: dict[str, Row] = {}
     labels: list[str | None] = []
     for row in source.rows:
         label = (row.label or "").strip()
         labels.append(label or None)
         first = seen.setdefault(label, row)
-        if label and first.label != row.label:
+        if refuse and label and first.label != row.label:
             raise DataError(
                 f"only the spaces around them keep the labels {_short(first.label)} ({first.place}) and "
                 f"{_short(row.label)} ({row.place}) apart.",

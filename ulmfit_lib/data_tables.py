@@ -126,9 +126,11 @@ def _read_parquet(path: Path, needs_labels: bool) -> list[Row]:
 
     try:
         file = pyarrow.parquet.ParquetFile(path)
-        columns = _check_columns(path, file.schema_arrow.names, needs_labels)
+        names = file.schema_arrow.names
+        columns = dict(zip(_check_columns(path, names, needs_labels), names, strict=True))
         wanted = [name for name in COLUMNS if name in columns]
-        records = file.read(columns=wanted).to_pylist()
+        table = file.read(columns=[columns[name] for name in wanted])
+        records = table.select([columns[name] for name in wanted]).rename_columns(wanted).to_pylist()
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DataError(
             "this is not a whole Parquet file with texts in UTF-8.", where=str(path), fix="Write it again."

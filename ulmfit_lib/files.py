@@ -7,10 +7,11 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 
-from ulmfit_lib.errors import ConfigError
+from ulmfit_lib.errors import ConfigError, UlmfitError
 
 try:
     import fcntl
@@ -79,10 +80,14 @@ def folder_written_atomically(folder: Path) -> Iterator[Path]:
     An older `folder` is replaced as a whole. A process that is killed between the two renames leaves the older one
     under the name that `put_back` looks for; what a killed process had filled so far is deleted by the next one.
 
+    Where `folder` is a link to a folder, that one is replaced and the link stays.
+
     Raises:
         OSError: the disk is full or the place cannot be written; an older folder is then untouched.
+        ConfigError: it is the folder that the process is in, or one above it.
     """
-    folder = Path(folder)
+    folder = behind_links(folder)
+    refuse_the_folder_one_is_in(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     put_back(folder)
     _delete_left_behind(folder)
@@ -105,7 +110,11 @@ def folder_written_atomically(folder: Path) -> Iterator[Path]:
 
 
 def swap_in(new: Path, folder: Path) -> None:
-    """Give the folder `new` the name `folder`; what had that name before is deleted."""
+    """Give the folder `new` the name `folder`; what had that name before is deleted.
+
+    Where `folder` is a link to a folder, that one is replaced and the link stays; `new` must lie on the same disk.
+    """
+    folder = behind_links(folder)
     older = _older(folder)
     if folder.exists():
         _remove(older)
@@ -126,29 +135,63 @@ def _remove(folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def refuse_to_replace(folder: Path, mark: str, kind: str) -> None:
-    """See that a folder may be replaced as a whole: it is not there, empty, or an older one of its kind.
+def refuse_to_replace(
+    folder: Path,
+    ours: Collection[str],
+    kind: str,
+    *,
+    mark: str = "",
+    error: type[UlmfitError] = ConfigError,
+    fix: str = "Give another folder.",
+) -> None:
+    """See that a folder may be replaced as a whole: it is not there, empty, or an older one of its kind and no more.
 
     Args:
         folder: the folder.
-        mark: a file that each of its kind holds.
-        kind: what it is, in words.
+        ours: the names that may stand in it, with `*` for what differs.
+        kind: whose folder it should be, in words: "a run's".
+        mark: a name that each of its kind holds; without it all that is there is something else.
+        error: what is raised.
+        fix: what to do about it.
 
     Raises:
-        ConfigError: it is something else, which would be lost.
+        ConfigError: something else is there, which would be lost.
     """
-    if not folder.exists() or (folder / mark).is_file():
+    if not folder.exists():
         return
-    held = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else None
-    if held != []:
-        what = f"this folder is not {kind}: it holds {held[0]!r}" if held else "there is a file of this name"
-        raise ConfigError(f"{what}, which would be lost.", where=str(folder), fix="Give another folder.")
+    if not folder.is_dir():
+        raise error("there is a file of this name, which would be lost.", where=str(folder), fix=fix)
+    held = sorted(path.name for path in folder.iterdir())
+    others = [name for name in held if not any(fnmatchcase(name, pattern) for pattern in ours)]
+    if mark and mark not in held:
+        others = held
+    if others:
+        what = f"this folder is not {kind}: it holds {others[0]!r}, which would be lost."
+        raise error(what, where=str(folder), fix=fix)
 
 
 def put_back(folder: Path) -> None:
     """Undo a replacement of `folder` that was killed between its two renames."""
+    folder = behind_links(folder)
     if not folder.exists() and _older(folder).exists():
         os.rename(_older(folder), folder)
+
+
+def behind_links(folder: Path) -> Path:
+    """Return the folder that a link leads to, and any other path as it is."""
+    folder = Path(folder)
+    return Path(os.path.realpath(folder)) if folder.is_symlink() else folder
+
+
+def refuse_the_folder_one_is_in(folder: Path) -> None:
+    """See that a folder can be replaced as a whole, and a name put beside it.
+
+    Raises:
+        ConfigError: it is the folder that the process is in, or one above it.
+    """
+    if Path.cwd().resolve().is_relative_to(Path(os.path.realpath(folder))):
+        what = "this is the folder that the command is called in, or one above it, which cannot be replaced."
+        raise ConfigError(what, where=str(folder), fix="Give the name of a folder in it.")
 
 
 def _older(folder: Path) -> Path:

@@ -204,9 +204,10 @@ def evaluate_language_model(
     """Score a language model on documents, with carried state and without dropout, on the device where it is.
 
     Raises:
-        DataError: the texts are too short for `bs` mini-streams.
+        DataError: the texts are too short for `bs` mini-streams, or hold ids that the model lacks.
     """
     stream, loss_func = LMStream(docs, bs, seq_len, direction), LanguageModelLoss(model.decoder)
+    stream.check_ids(model.encoder.config.vocab_sz)
     was_training, state = model.training, None
     losses, n_correct = [], []
     try:

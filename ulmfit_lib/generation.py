@@ -133,9 +133,11 @@ def generate(
     state = None
     for _ in range(n):
         was_training = model.training
-        model.eval()
-        output = model(torch.tensor([ids], device=device), state)  # logits (1, len(ids), vocab_sz)
-        model.train(was_training)
+        try:
+            model.eval()
+            output = model(torch.tensor([ids], device=device), state)  # logits (1, len(ids), vocab_sz)
+        finally:
+            model.train(was_training)
         state = output.state
         probs = next_token_probs(output.logits[0, -1], temperature, top_k, min_p, forbidden)  # (vocab_sz,)
         ids = torch.multinomial(probs, 1, generator=generator).tolist()

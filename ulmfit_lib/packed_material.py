@@ -60,6 +60,8 @@ def from_packed(packed: Packed, *, leak: bool = False, ask_test: bool = True, se
         for place, doc, label in zip(part.places, part.docs, part.labels, strict=True)
         if doc_key(doc) not in secret
     ]
+    if not kept:
+        raise DataError("every document to learn from is also asked about.", where=packed.name)
     notes.append(
         f"The language model read {len(kept):,} documents, those of the test "
         + ("without their labels." if leak else "not among them, nor copies of them.")

@@ -119,13 +119,14 @@ class Packer:
             origin: where the texts came from, for the receipts of what is trained on them; never a path.
 
         Raises:
-            ConfigError: there is no such part, or the folder holds something else, which would be lost.
+            ConfigError: a part to count is not there and no vocabulary was given, or the folder holds something else,
+                which would be lost.
             ArtifactError: the folder cannot be written.
         """
         for part in count:
-            if part not in self._ids:
+            if self.vocab is None and part not in self._ids:
                 raise ConfigError(f"There is no part {part!r}; there are {', '.join(self._ids) or 'none'}.")
-        refuse_to_replace(Path(folder), INDEX, "a packed corpus")
+        check_folder(Path(folder))
         vocab = self.vocab or Vocab(make_vocab(self.counts(count), min_freq, max_vocab, SPECIAL_TOKENS))
         names = sorted({label for labels in self._labels.values() for label in labels if label is not None})
         try:
@@ -176,6 +177,15 @@ class Packer:
         return pieces
 
 
+def check_folder(folder: Path) -> None:
+    """See that a packed corpus may be written there: nothing is there, or an older one and no more.
+
+    Raises:
+        ConfigError: something else is there, which would be lost.
+    """
+    refuse_to_replace(folder, (INDEX, VOCAB, "*.ids.xz"), "a packed corpus", mark=INDEX)
+
+
 def unpack(folder: Path, parts: Sequence[str] | None = None, most_pieces: int | None = None) -> Packed:
     """Read a packed corpus, checking every piece.
 
@@ -189,6 +199,8 @@ def unpack(folder: Path, parts: Sequence[str] | None = None, most_pieces: int | 
     """
     folder = Path(folder)
     index = _read_index(folder)
+    if not (folder / VOCAB).is_file():
+        raise ArtifactError("the vocabulary is missing.", where=str(folder / VOCAB), fix="Copy it again.")
     if sha256_of(folder / VOCAB) != index["vocab_sha256"]:
         raise ArtifactError("the vocabulary was altered.", where=str(folder / VOCAB), fix="Pack the texts again.")
     wanted = list(index["parts"]) if parts is None else list(parts)
@@ -209,7 +221,7 @@ def unpack(folder: Path, parts: Sequence[str] | None = None, most_pieces: int | 
 def _read_index(folder: Path) -> dict[str, Any]:
     try:
         index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise ArtifactError(
             "there is no packed corpus (a folder with packed.json).",
             where=str(folder),

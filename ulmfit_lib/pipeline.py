@@ -9,7 +9,6 @@
 What is scored is looked at once, at the end: no choice is made on it.
 """
 
-import contextlib
 import csv
 import io
 import time
@@ -21,9 +20,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from ulmfit_lib.artifacts import read_config
 from ulmfit_lib.baseline import tfidf_floor
 from ulmfit_lib.checkpoint_files import read_checkpoint, write_checkpoint
-from ulmfit_lib.data import Texts
+from ulmfit_lib.data import Texts, check_labels
 from ulmfit_lib.data_rows import TRAIN, UNSUP
 from ulmfit_lib.direction import DIRECTIONS, check_direction
 from ulmfit_lib.ensemble import average_probs
@@ -32,7 +32,7 @@ from ulmfit_lib.files import write_atomically
 from ulmfit_lib.material import Material, SplitTexts, prepare
 from ulmfit_lib.one_way import CLASSIFIER, Job, Line, scored, stages, train_one_way
 from ulmfit_lib.parallel import in_processes
-from ulmfit_lib.pretrained_models import pretrained_note, words_to_keep
+from ulmfit_lib.pretrained_models import NONE, WT103, model_folder, pretrained_note, words_to_keep
 from ulmfit_lib.receipts import finish_receipt, start_receipt
 from ulmfit_lib.recipe import Recipe
 from ulmfit_lib.unfinished import RESUME, Unfinished, unfinished
@@ -112,9 +112,11 @@ def run(
     device, out = choose_device(device), check_out(out)
     recipe, watch = recipe or Recipe(), watch or Watch()
     n_processes = len(directions) if processes > 1 else 1
+    check_labels(texts)
+    _check_groups(recipe, directions)
     options = {"direction": direction, "processes": n_processes, "threads": _threads(n_processes)}
     where = {"seed": seed, "device": device, "precision": precision}
-    receipt = start_receipt(command, seed=seed, data=texts, options={**options, **where, **asdict(recipe)})
+    receipt = start_receipt(command, seed=seed, data=texts, options={**options, **where, **recipe.for_receipt()})
     same = {"direction": direction, "seed": seed, "precision": precision, "texts": texts.content, **asdict(recipe)}
     watch.plan(_stages(texts, recipe, directions))
     with unfinished(out, same, receipt, resume=resume, restart=restart) as work:
@@ -143,14 +145,10 @@ def run(
 
 def _material(texts: Texts, recipe: Recipe, seed: int, work: Unfinished, watch: Watch) -> Material:
     """Return the material; the ids of the texts are kept, for a sitting to come."""
-    place, before = work.place("texts.ids"), None
-    if place.exists():
-        with contextlib.suppress(ArtifactError):  # a damaged one is made again
-            before = SplitTexts(**read_checkpoint(place).state)
-            flat, lengths = before.ids["flat"].numpy(), before.ids["lengths"].numpy()
-            docs = [doc.tolist() for doc in np.split(flat, np.cumsum(lengths)[:-1])]
-            before = before._replace(ids=docs, vocab=Vocab(before.vocab))
-            watch.step("tokens", len(texts))
+    place = work.place("texts.ids")
+    before = _kept_ids(place, len(texts))
+    if before is not None:
+        watch.step("tokens", len(texts))
     material = prepare(
         texts,
         min_freq=recipe.min_freq,
@@ -164,8 +162,21 @@ def _material(texts: Texts, recipe: Recipe, seed: int, work: Unfinished, watch: 
         before=before,
         keep=lambda split: _keep_ids(place, split),
     )
+    check_asked(material, texts)
     material.notes.append(pretrained_note(recipe.pretrained))
     return material
+
+
+def check_asked(material: Material, texts: Texts) -> None:
+    """Refuse texts of which none can be scored, before anything is trained.
+
+    Raises:
+        DataError: no text with a label is for validation or test, and there are too few to hold any out.
+    """
+    if not len(material.asked.labelled()):
+        raise DataError(
+            "no text with a label is left to be scored.", where=texts.name, fix="Give some the split 'valid' or 'test'."
+        )
 
 
 def _keep_ids(place: Path, split: SplitTexts) -> None:
@@ -173,6 +184,19 @@ def _keep_ids(place: Path, split: SplitTexts) -> None:
     lengths = np.array([len(doc) for doc in split.ids], dtype=np.int64)
     ids = {"flat": torch.from_numpy(flat), "lengths": torch.from_numpy(lengths)}
     write_checkpoint(place, {"tokenizer": split.tokenizer, "vocab": split.vocab.tokens, "ids": ids})
+
+
+def _kept_ids(place: Path, n_texts: int) -> SplitTexts | None:
+    """Return what an earlier sitting kept; None where that is missing, damaged, or of another number of texts."""
+    try:
+        kept = SplitTexts(**read_checkpoint(place).state)
+        flat, lengths = kept.ids["flat"].numpy(), kept.ids["lengths"].numpy()
+    except (ArtifactError, TypeError, KeyError):
+        return None
+    if len(lengths) != n_texts or lengths.sum() != len(flat):
+        return None
+    docs = [doc.tolist() for doc in np.split(flat, np.cumsum(lengths)[:-1])]
+    return kept._replace(ids=docs, vocab=Vocab(kept.vocab))
 
 
 def choose_device(device: str) -> str:
@@ -221,6 +245,17 @@ def check_out(out: str | Path, ours: Collection[str] | None = None) -> Path:
             fix="Give another --out.",
         )
     return out
+
+
+def _check_groups(recipe: Recipe, directions: Sequence[str]) -> None:
+    """Refuse, before anything is trained, stages that do not fit the layers of the pretrained models."""
+    if recipe.pretrained == WT103:
+        recipe.check_groups(3)
+    elif recipe.pretrained != NONE:
+        for way in directions:
+            n_layers = read_config(model_folder(recipe.pretrained, way))["sizes"].get("n_layers")
+            if isinstance(n_layers, int):  # a damaged one is named when the weights are loaded
+                recipe.check_groups(n_layers)
 
 
 def _stages(texts: Texts, recipe: Recipe, directions: Sequence[str]) -> list[Stage]:

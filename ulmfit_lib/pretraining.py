@@ -8,18 +8,22 @@ Source: Howard and Ruder (2018), section 3.1; fastai's own recipe is `examples/t
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from ulmfit_lib import checkpoint_files
+from ulmfit_lib.artifacts import refuse_other_files
 from ulmfit_lib.awd_lstm import LanguageModel, lm_config
 from ulmfit_lib.checkpoints import Checkpoints
 from ulmfit_lib.curves import thinned
 from ulmfit_lib.direction import check_direction
 from ulmfit_lib.errors import ArtifactError, ConfigError
+from ulmfit_lib.files import refuse_the_folder_one_is_in
 from ulmfit_lib.fine_tuning import FineTuningPlan, Score, evaluate_language_model, fine_tune_language_model
 from ulmfit_lib.history import Progress
 from ulmfit_lib.packing import Packed
@@ -74,6 +78,7 @@ def pretrain(
     command: str = "",
     progress: Progress | None = None,
     resume: bool = False,
+    restart: bool = False,
     every_minutes: float = 10.0,
 ) -> Path:
     """Train a language model on the part "train" of a packed corpus, and save it with its receipt.
@@ -87,10 +92,15 @@ def pretrain(
         seed, device, precision, progress: as in `fine_tune_language_model`.
         command: what a reader would type to have the same run, for the receipt.
         resume: go on from the checkpoint that an interrupted stretch left beside `out`, if there is one.
+        restart: delete that checkpoint, and begin anew.
         every_minutes: minutes from one checkpoint to the next.
 
+    An error that leaves a checkpoint has a note that says how to go on.
+
     Raises:
-        ArtifactError: the artifact to start from has another vocabulary or direction, or a part is missing.
+        ArtifactError: the artifact to start from has another vocabulary or direction, or a part is missing, or `out`
+            holds other files than an artifact's.
+        ConfigError: an interrupted stretch is there, and neither `resume` nor `restart` was said.
         TrainingError: a loss was not a finite number.
     """
     check_direction(direction)
@@ -98,6 +108,15 @@ def pretrain(
     for part in ("train", "valid"):
         if part not in corpus.parts:
             raise ArtifactError(f"the packed corpus {corpus.name!r} has no part {part!r}.")
+    refuse_the_folder_one_is_in(out)  # before hours of work
+    refuse_other_files(out)
+    file = out.with_name(f"{out.name}.checkpoint")
+    if checkpoint_files.exists(file) and not (resume or restart):
+        raise ConfigError(
+            "an interrupted stretch lies here.",
+            where=str(file),
+            fix="Go on with it by --resume, or delete it and begin anew by --restart.",
+        )
     pretrained, stretches = None, []
     if start_from is not None:
         pretrained = load_pretrained(start_from, direction=direction)
@@ -112,45 +131,59 @@ def pretrain(
         stretches = read_receipt(Path(start_from) / "run.json")["results"]["stretches"]
     receipt = start_receipt(command, seed=seed, data={"name": corpus.name, **corpus.origin}, recipe=asdict(recipe))
     began = time.perf_counter()
-    checkpoints = Checkpoints(out.with_name(f"{out.name}.checkpoint"), every_minutes=every_minutes, resume=resume)
-    result = fine_tune_language_model(
-        corpus.parts["train"].docs,
-        corpus.parts["valid"].docs,
-        corpus.vocab,
-        direction=direction,
-        config=lm_config(
-            len(corpus.vocab), recipe.drop_mult, emb_sz=recipe.emb_sz, n_hid=recipe.n_hid, n_layers=recipe.n_layers
-        ),
-        pretrained=pretrained,
-        plan=FineTuningPlan.from_scratch(
-            recipe.epochs, recipe.lr, wd=recipe.wd, clip=recipe.clip, alpha=recipe.alpha, beta=recipe.beta
-        ),
-        bs=recipe.bs,
-        seq_len=recipe.seq_len,
-        seed=seed,
-        device=device,
-        precision=precision,
-        progress=progress,
-        checkpoints=checkpoints,
-    )
-    n_tokens = sum(result.history.tokens)
-    stretch = {
-        "files": corpus.origin.get("files", []),
-        "recipe": asdict(recipe),
-        "precision": precision,
-        "tokens": n_tokens,
-        "seconds": round(time.perf_counter() - began, 1),
-        "valid_loss": result.valid_loss,
-        "losses": [round(loss, 4) for loss in thinned(result.history.losses)],
-    }
-    stretches = [*stretches, stretch]
-    scores = score_parts(result.model, corpus, direction, [part for part in corpus.parts if part != "train"])
-    results = {"tokens_seen": sum(one["tokens"] for one in stretches), "scores": scores, "stretches": stretches}
-    save_language_model(
-        out, result.model, corpus.vocab, direction, finish_receipt(receipt, results), tokenizer=TOKENIZER
-    )
+    checkpoints = Checkpoints(file, every_minutes=every_minutes, resume=resume)
+    if restart:
+        checkpoints.remove()
+    with _saying_what_is_left(file):
+        result = fine_tune_language_model(
+            corpus.parts["train"].docs,
+            corpus.parts["valid"].docs,
+            corpus.vocab,
+            direction=direction,
+            config=lm_config(
+                len(corpus.vocab), recipe.drop_mult, emb_sz=recipe.emb_sz, n_hid=recipe.n_hid, n_layers=recipe.n_layers
+            ),
+            pretrained=pretrained,
+            plan=FineTuningPlan.from_scratch(
+                recipe.epochs, recipe.lr, wd=recipe.wd, clip=recipe.clip, alpha=recipe.alpha, beta=recipe.beta
+            ),
+            bs=recipe.bs,
+            seq_len=recipe.seq_len,
+            seed=seed,
+            device=device,
+            precision=precision,
+            progress=progress,
+            checkpoints=checkpoints,
+        )
+        n_tokens = sum(result.history.tokens)
+        stretch = {
+            "files": corpus.origin.get("files", []),
+            "recipe": asdict(recipe),
+            "precision": precision,
+            "tokens": n_tokens,
+            "seconds": round(time.perf_counter() - began, 1),
+            "valid_loss": result.valid_loss,
+            "losses": [round(loss, 4) for loss in thinned(result.history.losses)],
+        }
+        stretches = [*stretches, stretch]
+        scores = score_parts(result.model, corpus, direction, [part for part in corpus.parts if part != "train"])
+        results = {"tokens_seen": sum(one["tokens"] for one in stretches), "scores": scores, "stretches": stretches}
+        save_language_model(
+            out, result.model, corpus.vocab, direction, finish_receipt(receipt, results), tokenizer=TOKENIZER
+        )
     checkpoints.remove()
     return out
+
+
+@contextmanager
+def _saying_what_is_left(file: Path) -> Iterator[None]:
+    """Note on what ends the block that its checkpoint is kept, unless it says itself what to do."""
+    try:
+        yield
+    except BaseException as error:
+        if checkpoint_files.exists(file) and not getattr(error, "fix", ""):
+            error.add_note(f"Its checkpoint lies in {file}; the same command with --resume goes on.")
+        raise
 
 
 def score_parts(

@@ -4,6 +4,7 @@ Those that come with the project are TOML files in `ulmfit_lib/recipes/`; a file
 """
 
 import math
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -54,7 +55,7 @@ class Recipe:
         seq_len, max_len: tokens a chunk, and how many of the last tokens of a text are pooled.
 
     Raises:
-        ConfigError: a number makes no sense, or the stages' entries are not of one length.
+        ConfigError: an entry is of the wrong kind or makes no sense, or the stages' entries are not of one length.
     """
 
     pretrained: str = "none"
@@ -90,8 +91,12 @@ class Recipe:
     max_len: int = 1440
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is not None or field.default is not None:
+                _check_type(field.name, value, field.default)
         for name in (
-            *("emb_sz", "n_hid", "n_layers", "min_freq", "lm_epochs", "lm_lr", "lm_frozen_lr", "seq_len"),
+            *("emb_sz", "n_hid", "n_layers", "min_freq", "max_vocab", "lm_epochs", "lm_lr", "lm_frozen_lr", "seq_len"),
             *("classifier_scale", "classifier_factor"),
         ):
             if not 0 < getattr(self, name) < math.inf:
@@ -117,26 +122,36 @@ class Recipe:
         self._check_stages()
 
     def _check_stages(self) -> None:
-        n_stages, n_groups = len(self.classifier_freeze_to), self.n_layers + 2
+        n_stages = len(self.classifier_freeze_to)
         if not n_stages or any(type(n) is not int for n in self.classifier_freeze_to):
             raise ConfigError(
                 f"classifier_freeze_to is a whole number for each stage, not {self.classifier_freeze_to}.",
                 fix="There is at least one stage: 0 trains everything at once.",
             )
-        if self.pretrained == "none" and not all(-n_groups <= n < n_groups for n in self.classifier_freeze_to):
-            raise ConfigError(
-                f"classifier_freeze_to is {self.classifier_freeze_to}, and with {self.n_layers} layers there are "
-                f"{n_groups} groups.",
-                fix=f"Use numbers from {-n_groups} (all learn) to {n_groups - 1} (the head alone).",
-            )
+        if self.pretrained == "none":
+            self.check_groups(self.n_layers)
         if len(self.classifier_epochs) != n_stages or any(type(n) is not int or n < 1 for n in self.classifier_epochs):
             raise ConfigError(
                 f"classifier_epochs are {_number(n_stages)} numbers, whole ones of 1 or more, one a stage, not "
                 f"{self.classifier_epochs}."
             )
-        if len(self.classifier_lrs) != n_stages or min(self.classifier_lrs) <= 0:
+        if len(self.classifier_lrs) != n_stages or not all(0 < lr < math.inf for lr in self.classifier_lrs):
             raise ConfigError(
                 f"classifier_lrs are {_number(n_stages)} rates above 0, one a stage, not {self.classifier_lrs}."
+            )
+
+    def check_groups(self, n_layers: int) -> None:
+        """Refuse stages that begin with a group that a classifier of `n_layers` does not have.
+
+        Raises:
+            ConfigError: there is no such group.
+        """
+        n_groups = n_layers + 2  # the embedding below them, the head above
+        if not all(-n_groups <= n < n_groups for n in self.classifier_freeze_to):
+            raise ConfigError(
+                f"classifier_freeze_to is {self.classifier_freeze_to}, and with {n_layers} layers there are "
+                f"{n_groups} groups.",
+                fix=f"Use numbers from {-n_groups} (all learn) to {n_groups - 1} (the head alone).",
             )
 
     def fine_tuning_plan(self) -> "FineTuningPlan":
@@ -147,6 +162,14 @@ class Recipe:
         if self.pretrained != "none" and self.lm_frozen_epochs:
             phases.insert(0, Phase(-1, self.lm_frozen_epochs, self.lm_frozen_lr))
         return FineTuningPlan(phases=tuple(phases), wd=self.lm_wd, clip=self.lm_clip)
+
+    def for_receipt(self) -> dict[str, Any]:
+        """Return the entries as a receipt holds them: of a folder of pretrained models the name, never the path.
+
+        >>> Recipe(pretrained="/home/me/models/mine/").for_receipt()["pretrained"]
+        'mine'
+        """
+        return {**asdict(self), "pretrained": Path(os.path.abspath(self.pretrained)).name}
 
     def with_last_epochs(self, epochs: int) -> "Recipe":
         """Return the recipe with so many epochs in the last stage of the classifier, and no least number of steps."""
@@ -259,15 +282,17 @@ def to_toml(recipe: Recipe) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _check_type(key: str, value: Any, default: Any, path: Path) -> None:
+def _check_type(key: str, value: Any, default: Any, path: Path | None = None) -> None:
     """Refuse a value of another kind than the default's; where that is None, a number is meant."""
-    allowed = {bool: bool, str: str, tuple: list, int: int}.get(type(default), int | float)
+    kinds = {bool: bool, str: str, tuple: (list, tuple), int: int}
+    allowed = kinds.get(type(default), (int, float))
     right = isinstance(value, allowed) and (allowed is bool or not isinstance(value, bool))
-    if right and allowed is list:
+    if right and isinstance(value, list | tuple):
         right = all(isinstance(one, int | float) and not isinstance(one, bool) for one in value)
     if not right:
-        wanted = {bool: "true or false", str: "a string", list: "a list of numbers", int: "a whole number"}
-        raise ConfigError(f"{key} must be {wanted.get(allowed, 'a number')}, not {value!r}.", where=str(path))
+        wanted = {bool: "true or false", str: "a string", tuple: "a list of numbers", int: "a whole number"}
+        where = "" if path is None else str(path)
+        raise ConfigError(f"{key} must be {wanted.get(type(default), 'a number')}, not {value!r}.", where=where)
 
 
 def _number(n: int) -> str:

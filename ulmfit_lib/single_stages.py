@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ulmfit_lib.artifacts import load_artifact
-from ulmfit_lib.data import Texts
+from ulmfit_lib.data import Texts, check_labels
 from ulmfit_lib.data_rows import TEST, TRAIN, VALID
 from ulmfit_lib.direction import check_direction
 from ulmfit_lib.material import Material, prepare, prepare_unlabelled
 from ulmfit_lib.one_way import Job, Line, train_classifier_stage, train_language_model_stage
-from ulmfit_lib.pipeline import check_out, choose_device
+from ulmfit_lib.pipeline import check_asked, check_out, choose_device
 from ulmfit_lib.pretrained import ENCODER
 from ulmfit_lib.pretrained_models import pretrained_note, words_to_keep
 from ulmfit_lib.receipts import finish_receipt, start_receipt
@@ -122,6 +122,7 @@ def classify(
         UlmfitError: texts, options or weights that do not fit, a training that went wrong, a full disk.
     """
     recipe, sitting, encoder = recipe or Recipe(), sitting or Sitting(), Path(encoder)
+    check_labels(texts)
     artifact = load_artifact(encoder, direction=direction, kind=ENCODER)
     direction = artifact.direction
     out = check_out(out, (f"classifier-{direction}", f"classifier-{direction}.png", RECEIPT))
@@ -144,6 +145,7 @@ def classify(
             vocab=artifact.vocab,
             split=artifact.config.get("tokenizer"),
         )
+        check_asked(found, texts)
         watch.step("tokens", len(texts) - len(labelled))
         notes += [note for note in found.notes if "language model" not in note]
         return found
@@ -175,10 +177,10 @@ def _run(
 ) -> StageReport:
     sitting, texts = asked.sitting, asked.texts
     where = {"seed": asked.seed, "device": choose_device(sitting.device), "precision": asked.precision}
-    options = {"direction": asked.direction, **where, **asdict(asked.recipe)}
+    options = {"direction": asked.direction, **where, **asked.recipe.for_receipt()}
     command = sitting.command or f"ulmfit_lib.single_stages.{asked.stage}"
     receipt = start_receipt(command, seed=asked.seed, data=texts, options=options)
-    same = {**same, **options, "stage": asked.stage, "texts": texts.content}
+    same = {**same, **options, **asdict(asked.recipe), "stage": asked.stage, "texts": texts.content}
     del same["device"]  # what was begun on one may be gone on with on another
     watch = sitting.watch or Watch()
     with unfinished(asked.out, same, receipt, resume=sitting.resume, restart=sitting.restart) as work:

@@ -38,7 +38,8 @@ class WordTokenizer:
         special_tokens: words that are never split.
 
     Raises:
-        ConfigError: spaCy does not know the language, or needs another package for it.
+        ConfigError: spaCy does not know the language, needs another package for it, or splits its words in a way that
+            leaves no room for special tokens.
 
     >>> WordTokenizer()("It doesn't cost $1.00.")
     ['It', 'does', "n't", 'cost', '$', '1.00', '.']
@@ -55,6 +56,11 @@ class WordTokenizer:
                 f"spaCy cannot split words of the language {lang!r} here.",
                 fix=f"Use a code from https://spacy.io/usage/models#languages. spaCy says: {str(error).strip()}",
             ) from error
+        if not hasattr(self._splitter, "add_special_case"):  # such as the one for Chinese, which is not spaCy's own
+            raise ConfigError(
+                f"the word splitter for the language {lang!r} can take no special tokens.",
+                fix="Split the texts into subwords.",
+            )
         for token in special_tokens:
             self._splitter.add_special_case(token, [{ORTH: token}])
         # Whether a word looks like a number or a stop word costs spaCy a third of its time, and nobody asks it here.

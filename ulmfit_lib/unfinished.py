@@ -17,7 +17,14 @@ from typing import Any
 
 from ulmfit_lib import checkpoint_files
 from ulmfit_lib.errors import ArtifactError, ConfigError
-from ulmfit_lib.files import lock_path, put_back, swap_in, write_atomically
+from ulmfit_lib.files import (
+    behind_links,
+    lock_path,
+    put_back,
+    refuse_the_folder_one_is_in,
+    swap_in,
+    write_atomically,
+)
 
 RESUME, BEGUN = "resume", "begun.json"
 
@@ -36,7 +43,8 @@ class Unfinished:
 
 
 def unfinished_folder(out: Path) -> Path:
-    """Return the folder in which a run is kept that is going to make `out`."""
+    """Return the folder in which a run is kept that is going to make `out`; it lies on the same disk."""
+    out = behind_links(out)
     return out.with_name(f"{out.name}.unfinished")
 
 
@@ -55,7 +63,7 @@ def unfinished(
     Where `out` is a file, the block itself writes it last of all, and the folder is deleted then.
 
     A block that fails before anything is worth keeping leaves nothing. An error that leaves something has a note that
-    says how to go on.
+    says how to go on, unless it says itself what to do.
 
     Args:
         out: the folder to make; an older one is replaced as a whole.
@@ -67,12 +75,14 @@ def unfinished(
 
     Raises:
         ConfigError: an interrupted run is there and neither was said, or it was begun with other options, or another
-            process is at it.
+            process is at it, or `out` is the folder that the process is in.
         ArtifactError: the place cannot be written, or what was left there is damaged.
     """
-    folder = unfinished_folder(out)
     if is_file and out.exists() and not out.is_file():
         raise ConfigError("there is a folder or device of this name, and a file is to be written.", where=str(out))
+    if not is_file:
+        refuse_the_folder_one_is_in(out)
+    folder = unfinished_folder(out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         put_back(out)
@@ -104,7 +114,7 @@ def unfinished(
     except BaseException as error:
         if folder.exists() and not _is_worth_keeping(folder):
             shutil.rmtree(folder, ignore_errors=True)
-        elif folder.exists() and not isinstance(error, ConfigError):  # which says itself what to do
+        elif folder.exists() and not _says_what_to_do(error):
             error.add_note(f"What is done lies in {folder}; the same command with --resume goes on.")
         if isinstance(error, OSError):
             raised = ArtifactError(f"what was made cannot be saved: {error.strerror}.", where=str(out))
@@ -140,6 +150,10 @@ def _begin(folder: Path, options: Mapping[str, Any], receipt: Mapping[str, Any],
         begun = {**begun, "sittings": sittings}
     write_atomically(path, json.dumps(begun, ensure_ascii=False))
     return begun
+
+
+def _says_what_to_do(error: BaseException) -> bool:
+    return isinstance(error, ConfigError) or bool(getattr(error, "fix", ""))
 
 
 def _is_worth_keeping(folder: Path) -> bool:

@@ -66,7 +66,7 @@ def write_pieces(artifact: Path, out: Path) -> Path:
         "receipt": found.receipt,
         "pieces": [],
     }
-    refuse_to_replace(out, INDEX, "weights in pieces")
+    refuse_to_replace(out, (INDEX, "weights-*.part"), "weights in pieces", mark=INDEX)
     try:
         with folder_written_atomically(out) as beside:
             for number, start in enumerate(range(0, len(data), MOST_BYTES)):

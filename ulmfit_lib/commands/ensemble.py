@@ -51,7 +51,7 @@ def ensemble(
     command += "".join(f" --classifier {folder.name}" for folder in classifier)
     receipt = start_receipt(command, seed=seed, data=found)
     same = {"texts": found.sha256, "split": split, "seed": seed, "precision": precision, "classifiers": asked.sha256}
-    with options.file_made(out, same, receipt, resume, restart) as (work, receipt):
+    with options.file_made(out, same, receipt, resume, restart, texts) as (work, receipt):
         with options.counting("texts", None) as progress:
             verdict = judge(asked, found, split=split, bs=bs, precision=precision, progress=progress, work=work)
         if out is not None:

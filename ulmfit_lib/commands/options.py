@@ -83,7 +83,8 @@ Config = Annotated[
         show_default=False,
     ),
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Everything random depends on it alone.")]
+MOST_SEED = 2**63 - 1  # what PyTorch takes
+Seed = Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Everything random depends on it alone.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda; auto takes a GPU if there is one.")]
 Precision = Annotated[str, typer.Option(help="fp32, bf16, or fp16 on a GPU.")]
 OneDirection = Annotated[str, typer.Option(help="forward or backward: in which direction texts are read.")]
@@ -235,6 +236,15 @@ def file_made(
         raise ConfigError(what, where=str(out), fix="Give another.")
     with unfinished(out, same, receipt, resume=resume, restart=restart, is_file=True) as work:
         yield work, {**work.begun["receipt"], "sittings": work.begun["sittings"]}
+
+
+def receipt_beside(out: Path) -> Path:
+    """Return where the receipt of a file lies; two files of different names never share one.
+
+    >>> receipt_beside(Path("films.csv")).name, receipt_beside(Path("films.jsonl")).name
+    ('films.csv.run.json', 'films.jsonl.run.json')
+    """
+    return out.with_name(f"{out.name}.run.json")
 
 
 @contextmanager

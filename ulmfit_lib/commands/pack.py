@@ -34,11 +34,16 @@ def pack(
 ) -> None:
     """Split texts into tokens and store their ids in compressed pieces with checksums."""
     from ulmfit_lib.errors import ConfigError
+    from ulmfit_lib.files import refuse_the_folder_one_is_in
     from ulmfit_lib.pack_texts import pack_files, pack_labelled
+    from ulmfit_lib.packing import check_folder
 
     given = {"train": train or [], "valid": valid or [], "test": test or []}
     if (texts is None) == (not any(given.values())):
         raise ConfigError("Give either --texts, or --train (with --valid and --test).")
+
+    refuse_the_folder_one_is_in(out)  # before minutes of work
+    check_folder(out)
 
     def tell(file: str, n: int) -> None:
         typer.echo(f"{file}: {n:,} texts", err=True)

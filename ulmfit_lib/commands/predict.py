@@ -76,7 +76,7 @@ def predict(
         from ulmfit_lib.files import write_atomically
 
         counts = Counter(str(guess.label) for guess in guesses)
-        finish_receipt(receipt, {"texts": len(guesses), "labels": dict(counts)}, out.with_suffix(".run.json"))
+        finish_receipt(receipt, {"texts": len(guesses), "labels": dict(counts)}, options.receipt_beside(out))
         write_atomically(out, table)
     typer.echo(f"{len(guesses):,} texts: {out}", err=True)
 

@@ -34,6 +34,7 @@ def pretrain(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoint of an interrupted stretch, if there is one.")
     ] = False,
+    restart: options.Restart = False,
     every_minutes: Annotated[float, typer.Option(min=0.01, help="Minutes from one checkpoint to the next.")] = 10,
     half: Annotated[
         bool, typer.Option("--half", help="Store the weights in half precision, as the models that ship.")
@@ -67,6 +68,7 @@ def pretrain(
         command=f"{command} --precision {precision} --seed {seed}",
         progress=lambda line: typer.echo(line, err=True),
         resume=resume,
+        restart=restart,
         every_minutes=every_minutes,
     )
     if half:

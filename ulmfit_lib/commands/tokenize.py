@@ -37,7 +37,12 @@ def tokenize(
     lang: Annotated[str, typer.Option(help="The language, as spaCy calls it: en, de, fr ...")] = "en",
     workers: Annotated[int, typer.Option(min=0, help="Processes that share the work; 0 does it in this one.")] = 0,
     seed: Annotated[
-        int, typer.Option(min=0, help="Which texts are held out for validation depends on it, where no split is given.")
+        int,
+        typer.Option(
+            min=0,
+            max=options.MOST_SEED,
+            help="Which texts are held out for validation depends on it, where no split is given.",
+        ),
     ] = 0,
     resume: options.Resume = False,
     restart: options.Restart = False,
@@ -89,7 +94,7 @@ def tokenize(
             file.flush()
             os.fsync(file.fileno())
         results = {"texts": len(found), "tokens": n_tokens, "tokenizer": entries["kind"]}
-        finish_receipt(receipt, results, out.with_suffix(".run.json"))
+        finish_receipt(receipt, results, options.receipt_beside(out))
         os.replace(made, out)
     typer.echo(f"{len(found):,} texts, {n_tokens:,} tokens: {out}", err=True)
 
