@@ -13,10 +13,10 @@ from conftest import ROOT
 from grading_kit import NOTHING, QUICK, RIGHT, SLUG, code, hand_in, marked, place, points, solved, stubs
 
 from ulmfit_lib.checks.adapters.generation import writing
-from ulmfit_lib.checks.forbidden import hidden_by, named_by
 from ulmfit_lib.checks.sets import problem_set
 from ulmfit_lib.errors import DataError
 from ulmfit_lib.grading.checker import mark
+from ulmfit_lib.grading.confined.reaching import hidden_by, named_by
 from ulmfit_lib.grading.feedback import page
 from ulmfit_lib.grading.intake import take_in
 from ulmfit_lib.grading.marks import Row, as_csv

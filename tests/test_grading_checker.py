@@ -13,7 +13,7 @@ from ulmfit_lib.checks.engine import random_inputs, run_check
 from ulmfit_lib.checks.sets import problem_set
 from ulmfit_lib.grading.checker import mark
 from ulmfit_lib.grading.confined import wire
-from ulmfit_lib.grading.confined.cells import as_python, needed
+from ulmfit_lib.grading.confined.cells import as_python, needed_and_later
 from ulmfit_lib.grading.sandbox import CONFINED, UNCONFINED, Sandbox
 from ulmfit_lib.grading.submission import Release
 
@@ -233,8 +233,8 @@ def test_demonstrations_run_only_where_they_are_needed():
         {"source": "for r in load(): print(train(r))", "released": True},
         {"source": "def f(x): return re.sub('a', TABLE[0], x)", "released": False},
     ]
-    assert needed(cells) == [True, True, True, False, True]
-    assert needed([*cells, {"source": "eval('1')\nglobals()", "released": False}]) == [True] * 6
+    assert needed_and_later(cells, {})[0] == [True, True, True, False, True]
+    assert needed_and_later([*cells, {"source": "eval('1')\nglobals()", "released": False}], {})[0] == [True] * 6
 
 
 def test_without_a_sandbox_it_still_marks_and_says_so(tmp_path):

@@ -6,8 +6,8 @@ import pytest
 from grading_kit import QUICK, RIGHT, answers, code, marked, place, points, solved
 from test_grading_sets import boxes, given, notebook_of  # noqa: F401 (boxes is a fixture)
 
-from ulmfit_lib.checks.forbidden import hidden_by, named_by
-from ulmfit_lib.grading.confined.cells import made_later
+from ulmfit_lib.grading.confined.cells import needed_and_later
+from ulmfit_lib.grading.confined.reaching import hidden_by, named_by
 from ulmfit_lib.grading.sandbox import Sandbox
 
 
@@ -70,6 +70,10 @@ def test_a_function_that_was_wrong_at_its_check_and_mended_below_is_right(box, t
     notebook = solved(lowercase="def lowercase(text, add_bos=True, add_eos=False):\n    return text")
     notebook["cells"].append(code(answers()["lowercase"]))
     assert points(marked(tmp_path, notebook, box)) == RIGHT
+
+
+def made_later(cells, name, place):
+    return needed_and_later(cells, {name: place})[1] == [name]
 
 
 def test_what_is_made_later_is_found_by_name():

@@ -28,7 +28,7 @@ from ulmfit_lib.data_rows import TRAIN, UNSUP
 from ulmfit_lib.direction import DIRECTIONS, check_direction
 from ulmfit_lib.ensemble import average_probs
 from ulmfit_lib.errors import ArtifactError, ConfigError, DataError
-from ulmfit_lib.files import write_atomically
+from ulmfit_lib.files import refuse_to_replace, write_atomically
 from ulmfit_lib.material import Material, SplitTexts, prepare
 from ulmfit_lib.one_way import CLASSIFIER, Job, Line, scored, stages, train_one_way
 from ulmfit_lib.parallel import in_processes
@@ -228,22 +228,12 @@ def check_out(out: str | Path, ours: Collection[str] | None = None) -> Path:
         ConfigError: something else is there, which would be lost.
     """
     out = Path(out)
-    if not out.exists():
-        return out
-    if not out.is_dir():
-        raise ConfigError("there is a file of this name.", where=str(out), fix="Give another --out.")
     if ours is None:
         ours = {"run.json", "predictions.csv"}
         for way in DIRECTIONS:
             ours.update(f"{kind}-{way}" for kind in ("language_model", "encoder", "classifier"))
             ours.update(f"{kind}-{way}.png" for kind in ("language_model", "classifier"))
-    others = sorted(path.name for path in out.iterdir() if path.name not in {*ours, RESUME})
-    if others:
-        raise ConfigError(
-            f"this folder is not a run's: it holds {others[0]!r}, which would be lost.",
-            where=str(out),
-            fix="Give another --out.",
-        )
+    refuse_to_replace(out, {*ours, RESUME}, "a run's", fix="Give another --out.")
     return out
 
 

@@ -15,7 +15,8 @@ from inspect import signature
 from typing import Any
 
 from . import wire
-from .cells import as_python, made_later, needed
+from .cells import as_python, needed_and_later
+from .reaching import hidden_by, named_by
 from .running import run_cell
 from .stand_ins import Shell
 
@@ -69,14 +70,14 @@ class Answers:
 
     def _do_look(self, message: dict[str, Any]) -> dict[str, Any]:
         """Take the cells, and say what can be said of them before they run."""
-        from ulmfit_lib.checks.forbidden import hidden_by, named_by
-
         self._cells, checks = message["cells"], message["checks"]
-        trees = [tree for cell in self._cells if (tree := _parsed(cell["source"]))]
-        own = [tree for cell in self._cells if not cell["released"] and (tree := _parsed(cell["source"]))]
+        parsed = [(tree, cell["released"]) for cell in self._cells if (tree := _parsed(cell["source"]))]
+        trees = [tree for tree, _ in parsed]
+        own = [tree for tree, released in parsed if not released]
+        runs, later = needed_and_later(self._cells, checks)
         return {
-            "runs": needed(self._cells),
-            "later": [name for name, place in checks.items() if made_later(self._cells, name, place)],
+            "runs": runs,
+            "later": later,
             "refused": {name: found for name in checks if (found := named_by(trees, name))},
             "hides": {name: found for name in checks if (found := hidden_by(own, name))},
         }

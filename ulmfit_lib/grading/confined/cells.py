@@ -66,16 +66,24 @@ def _parses(source: str) -> bool:
     return True
 
 
-def needed(cells: list[dict[str, Any]]) -> list[bool]:
-    """Return for each cell whether it has to run.
+def needed_and_later(cells: list[dict[str, Any]], checks: dict[str, int]) -> tuple[list[bool], list[str]]:
+    """Return for each cell whether it has to run, and the functions that cells behind their checks make or may change.
 
     What the student wrote or changed always runs. A cell that stands there as it was released runs only where
-    something that runs uses a name that it makes or changes: it trains or prints otherwise, and nobody looks.
+    something that runs uses a name that it makes or changes: it trains or prints otherwise, and nobody looks. The
+    notebook's own check of a function has seen it as it was then.
 
     Args:
         cells: each with "source" and "released".
+        checks: functions, and how many of the cells stand before the check of each.
     """
     looked = [_names(cell["source"]) for cell in cells]
+    runs = _needed(cells, looked)
+    late = [parts if run else _Names() for parts, run in zip(looked, runs, strict=True)]
+    return runs, [name for name, place in checks.items() if _made_later(name, looked[:place], late[place:])]
+
+
+def _needed(cells: list[dict[str, Any]], looked: "list[_Names | None]") -> list[bool]:
     if any(parts is not None and "globals" in parts.uses for parts in looked):
         return [True] * len(cells)
     runs = [not cell["released"] or parts is None for cell, parts in zip(cells, looked, strict=True)]
@@ -92,16 +100,11 @@ def needed(cells: list[dict[str, Any]]) -> list[bool]:
         runs = more
 
 
-def made_later(cells: list[dict[str, Any]], name: str, place: int) -> bool:
-    """Whether cells from `place` on make or may change a name that a function uses which was made before.
-
-    The notebook's own check, which stands at `place`, has seen the function as it was then.
-    """
-    looked = [_names(cell["source"]) for cell in cells]
-    late = [parts for parts, run in zip(looked[place:], needed(cells)[place:], strict=True) if run]
+def _made_later(name: str, before: "list[_Names | None]", late: "list[_Names | None]") -> bool:
+    """Whether later cells make or may change a name that a function uses which was made before."""
     if None in late:
         return True
-    early = [parts for parts in looked[:place] if parts]
+    early = [parts for parts in before if parts]
     imported = {one for parts in early for one in parts.imports}  # and once more below, which changes nothing
     uses = {name}
     while more := {one for parts in early if parts.makes & uses for one in parts.uses} - uses:
@@ -157,7 +160,7 @@ def _names(source: str) -> _Names | None:
     for node in _at_the_top(tree):
         found.changes |= _changed(node)
         if isinstance(node, ast.Call):
-            found.hands_on |= {one.id for one in node.args if isinstance(one, ast.Name)} | _root(node.func)
+            found.hands_on |= {one.id for one in node.args if isinstance(one, ast.Name)} | _whole(node.func)
     for node in ast.walk(tree):
         found.changes_inside |= _changed(node)
     return found
@@ -165,9 +168,9 @@ def _names(source: str) -> _Names | None:
 
 def _changed(node: ast.AST) -> set[str]:
     if isinstance(node, ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load):
-        return _root(node)
+        return _whole(node)
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-        return _root(node.value.func)  # items.append(1) changes items
+        return _whole(node.value.func)  # items.append(1) changes items
     return set()
 
 
@@ -181,8 +184,13 @@ def _at_the_top(tree: ast.AST) -> Iterator[ast.AST]:
             waiting += ast.iter_child_nodes(node)
 
 
-def _root(node: ast.AST) -> set[str]:
-    deep = False
+def root(node: ast.AST) -> str:
+    """Return `items` of `items[0].place`; nothing of what begins otherwise."""
     while isinstance(node, ast.Attribute | ast.Subscript):
-        node, deep = node.value, True
-    return {node.id} if deep and isinstance(node, ast.Name) else set()
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _whole(node: ast.AST) -> set[str]:
+    """Return the name of that which the node is a part of; none where it is a name itself."""
+    return set() if isinstance(node, ast.Name) else {root(node)} - {""}
