@@ -25,7 +25,7 @@ from ulmfit_lib.authoring.mutations import Mutant, mutants_of
 from ulmfit_lib.checks.engine import first_wrong, random_inputs
 from ulmfit_lib.checks.exercise import Exercise
 from ulmfit_lib.checks.sets import SLUGS, problem_set
-from ulmfit_lib.grading.confined.cells import needed
+from ulmfit_lib.grading.confined.cells import needed_and_later
 from ulmfit_lib.receipts import finish_receipt, start_receipt
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,7 +54,7 @@ def solutions_of(slug: str) -> tuple[dict[str, str], dict[str, Any]]:
     names = {exercise.name for exercise in problem_set(slug).exercises}
     code = [(cell.get("id"), "".join(cell["source"])) for cell in notebook["cells"] if cell["cell_type"] == "code"]
     code = [(name, source) for name, source in code if not str(name).startswith("test_")]
-    runs = needed([{"source": source, "released": name not in names} for name, source in code])
+    runs, _ = needed_and_later([{"source": source, "released": name not in names} for name, source in code], {})
     namespace: dict[str, Any] = {"__name__": "__main__"}
     for (_, source), run in zip(code, runs, strict=True):
         if run:
