@@ -318,17 +318,24 @@ def recognise(exercise: Exercise, function: Callable[..., Any], args: Args) -> M
         args: an input on which the answer is wrong; the mistake must be wrong there in the same way.
     """
     probes = [args, *exercise.examples, *random_inputs(exercise, 0, N_PROBES)]
-    answers = [_outcome(exercise, function, probe) for probe in probes]
+    # Only what is drawn at random is held against what the reference returns.
+    rights = [[call_answer(exercise, exercise.reference, one)] if exercise.random else None for one in probes]
+
+    def outcomes(answer: Callable[..., Any]) -> Iterator[tuple[str, Any]]:
+        return (_outcome(exercise, answer, probe, right) for probe, right in zip(probes, rights, strict=True))
+
+    answers = list(outcomes(function))
     for mistake in exercise.mistakes:
-        pairs: Iterator = zip(answers, probes, strict=True)
-        if all(_same(answer, _outcome(exercise, mistake.function, probe)) for answer, probe in pairs):
+        if all(map(_same, answers, outcomes(mistake.function))):
             return mistake
     return None
 
 
-def _outcome(exercise: Exercise, function: Callable[..., Any], args: Args) -> tuple[str, Any]:
+def _outcome(
+    exercise: Exercise, function: Callable[..., Any], args: Args, expected: Sequence[Any] | None = None
+) -> tuple[str, Any]:
     if exercise.random:  # two answers hardly ever draw the same numbers: hold what is wrong with them side by side
-        wrong = first_wrong(exercise, function, [args])
+        wrong = first_wrong(exercise, function, [args], expected)
         return "failed", wrong and (wrong.failure.kind, wrong.failure.problem)
     try:
         return "returned", call_answer(exercise, function, args)

@@ -6,6 +6,7 @@ from statistics import NormalDist
 from ulmfit_lib import ensemble
 from ulmfit_lib.checks.exercise import Args, Exercise, ProblemSet, Property
 from ulmfit_lib.checks.mistakes.backward_and_ensemble import MISTAKES
+from ulmfit_lib.checks.sets.drawing import different
 from ulmfit_lib.direction import BACKWARD
 from ulmfit_lib.streams import concat_documents
 
@@ -77,7 +78,7 @@ def _row_of_ids(rng: Random) -> Args:
 
 
 def _distribution(rng: Random, n_classes: int) -> list[float]:
-    parts = rng.sample(range(1, 21), n_classes)  # no two alike: which class wins a tie is not asked for
+    parts = different(rng, range(1, 21), n_classes)  # no two alike: which class wins a tie is not asked for
     return [part / sum(parts) for part in parts]
 
 

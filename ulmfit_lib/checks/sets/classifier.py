@@ -12,6 +12,7 @@ from ulmfit_lib import classifier
 from ulmfit_lib.checks.adapters.classifier import ENCODER
 from ulmfit_lib.checks.exercise import Args, Exercise, ProblemSet
 from ulmfit_lib.checks.mistakes.classifier import MISTAKES
+from ulmfit_lib.checks.sets.drawing import any_of, different
 
 PAD = 1  # the id of xxpad
 # Numbers in double precision, so that the order of a sum does not show.
@@ -141,14 +142,12 @@ def _documents(rng: Random) -> Args:
         lengths = [rng.randint(1, 9) for _ in range(bs)]
         seq_len = rng.randint(1, 3)
         max_len = seq_len * rng.randint(1, 3)
-    ids = list(range(2, 64))
-    rng.shuffle(ids)
-    return _batch(lengths, ids, seq_len, max_len)
+    return _batch(lengths, different(rng, range(2, 64), sum(lengths)), seq_len, max_len)
 
 
 def _numbers(rng: Random, *shape: int, least: int = -8, most: int = 8) -> np.ndarray:
-    flat = [rng.randint(least, most) / 4 for _ in range(int(np.prod(shape)))]
-    return np.array(flat, dtype=np.float64).reshape(shape)
+    quarters = sorted(range(least, most + 1), key=abs)  # the simplest first
+    return np.array(any_of(rng, quarters, int(np.prod(shape))), dtype=np.float64).reshape(shape) / 4
 
 
 def _output_and_mask(rng: Random) -> Args:

@@ -10,6 +10,7 @@ from ulmfit_lib import generation
 from ulmfit_lib.checks.adapters.generation import N_TOKENS
 from ulmfit_lib.checks.exercise import Args, Exercise, ProblemSet, Property
 from ulmfit_lib.checks.mistakes.generation import MISTAKES
+from ulmfit_lib.checks.sets.drawing import different
 
 Tokens = list[str]
 
@@ -73,9 +74,12 @@ def copied_share(written: Tokens, texts: list[Tokens], n: int) -> float:
     return sum(run in known for run in runs) / len(runs) if runs else 0.0
 
 
+_SCORES = (0.0, 0.5, -0.5, 1.0, -1.5, 2.0, -3.0, 3.5)
+
+
 def _logits(rng: Random) -> np.ndarray:
     """Two to six different ones, so that it is clear which are the most probable."""
-    return np.array(rng.sample([-3.0, -1.5, -0.5, 0.0, 0.5, 1.0, 2.0, 3.5], rng.randint(2, 6)), dtype=np.float32)
+    return np.array(different(rng, _SCORES, rng.randint(2, 6)), dtype=np.float32)
 
 
 def _logits_and_options(rng: Random) -> Args:
@@ -84,7 +88,7 @@ def _logits_and_options(rng: Random) -> Args:
     temperature = rng.choice([1.0, 1.0, 1.0, 1.0, 1.0, 0.5, 2.0, 0.0])
     kind = rng.randint(0, 19)
     top_k = rng.randint(1, len(logits)) if kind >= 14 else None
-    forbid = sorted(rng.sample(range(len(logits)), rng.randint(1, len(logits) - 1))) if 11 <= kind < 17 else []
+    forbid = sorted(different(rng, range(len(logits)), rng.randint(1, len(logits) - 1))) if 11 <= kind < 17 else []
     return (logits, temperature, top_k, forbid)
 
 

@@ -5,6 +5,7 @@ from random import Random
 import numpy as np
 
 from ulmfit_lib.checks.exercise import Args
+from ulmfit_lib.checks.sets.drawing import any_of
 from ulmfit_lib.checks.sets.language_model_judging import BATCH, MASK_SIZES, WORDS
 
 
@@ -18,11 +19,8 @@ _VALUES = (0, 1, -1, 2, -2, 0.5, -0.5, 1.5, -1.5, 0.25, -0.25, 0.75, -0.75)
 
 
 def numbers(rng: Random, *shape: int) -> np.ndarray:
-    """Return an array of such values. It is one draw, a number whose digits they are: Hypothesis shrinks it faster."""
-    size = int(np.prod(shape))
-    drawn = rng.randint(0, len(_VALUES) ** size - 1)
-    digits = [drawn // len(_VALUES) ** place % len(_VALUES) for place in range(size)]
-    return np.array([_VALUES[digit] for digit in digits], dtype=np.float32).reshape(shape)
+    """Return an array of such values."""
+    return np.array(any_of(rng, _VALUES, int(np.prod(shape))), dtype=np.float32).reshape(shape)
 
 
 def zeros(*shape: int) -> np.ndarray:
