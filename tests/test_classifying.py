@@ -235,6 +235,24 @@ def test_the_penalty_is_fastais_where_there_is_no_padding():
     torch.testing.assert_close(activation_penalty(output, mask), theirs)
 
 
+@given(
+    lengths=st.lists(st.integers(1, 6), min_size=1, max_size=4), dtype=st.sampled_from([torch.float32, torch.bfloat16])
+)
+def test_the_gradient_of_the_penalty_is_that_of_its_formula(lengths, dtype):
+    generator = torch.Generator().manual_seed(0)
+    ours = torch.randn(len(lengths), 6, 3, generator=generator).to(dtype).requires_grad_()
+    plain = ours.detach().float().clone().requires_grad_()
+    words = torch.arange(6) < torch.tensor(lengths)[:, None]
+    pairs = words[:, 1:] & words[:, :-1]
+    steps = (plain[:, 1:] - plain[:, :-1])[pairs].pow(2).sum() / (3 * pairs.sum().clamp(min=1))
+    theirs = 2 * plain[words].pow(2).mean() + 5 * steps
+    penalty = activation_penalty(ours, ~words, alpha=2, beta=5)
+    torch.testing.assert_close(penalty, theirs)
+    (3 * penalty).backward()
+    (3 * theirs).backward()
+    torch.testing.assert_close(ours.grad, plain.grad.to(dtype))
+
+
 @given(lengths=st.lists(st.integers(1, 6), min_size=1, max_size=4))
 def test_the_penalty_does_not_look_at_padding(lengths):
     generator = torch.Generator().manual_seed(0)
@@ -243,7 +261,7 @@ def test_the_penalty_does_not_look_at_padding(lengths):
     other = output.masked_fill(mask[:, :, None], 99.0)
     penalty = activation_penalty(output, mask)
     torch.testing.assert_close(activation_penalty(other, mask), penalty)
-    # Rows that have not begun are zeros: their norm has no slope there, and must not make the gradient a NaN.
+    # Rows that have not begun are zeros, and must not make the gradient a NaN.
     zeros = output.masked_fill(mask[:, :, None], 0.0).requires_grad_()
     activation_penalty(zeros, mask).backward()
     assert torch.isfinite(zeros.grad).all()

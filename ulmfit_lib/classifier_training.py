@@ -143,12 +143,36 @@ def activation_penalty(
     """
     words = (~mask).float()  # (bs, seq_len)
     pairs = words[:, 1:] * words[:, :-1]  # (bs, seq_len - 1)
-    # The squared norm of a token's outputs is the sum of their squares, without a tensor to hold these.
-    square = torch.linalg.vector_norm(output.float(), dim=2).square()  # (bs, seq_len)
-    step = torch.linalg.vector_norm((output[:, 1:] - output[:, :-1]).float(), dim=2).square()  # (bs, seq_len - 1)
     # Documents of one word have no step in time; the 1 keeps the quotient defined.
-    ar, tar = (square * words).sum() / count(words.sum()), (step * pairs).sum() / count(pairs.sum()).clamp(min=1)
-    return (alpha * ar + beta * tar) / output.shape[2]
+    ar, tar = alpha / count(words.sum()), beta / count(pairs.sum()).clamp(min=1)
+    return _Squares.apply(output, words * ar / output.shape[2], pairs * tar / output.shape[2])
+
+
+class _Squares(torch.autograd.Function):
+    """Weighted sums of squares: of outputs, and of their steps in time.
+
+    The gradient is written down, for autograd's own makes a dozen tensors as large as all outputs of a batch.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, output: Tensor, at_tokens: Tensor, at_steps: Tensor) -> Tensor:
+        """Return the sum; output (bs, seq_len, emb_sz), weights (bs, seq_len) and (bs, seq_len - 1)."""
+        ctx.save_for_backward(output, at_tokens, at_steps)
+        x = output.float()
+        square = torch.linalg.vector_norm(x, dim=2).square()  # (bs, seq_len)
+        step = torch.linalg.vector_norm(x[:, 1:] - x[:, :-1], dim=2).square()  # (bs, seq_len - 1)
+        return (square * at_tokens).sum() + (step * at_steps).sum()
+
+    @staticmethod
+    def backward(ctx: Any, above: Tensor) -> tuple[Tensor, None, None]:
+        """Return the gradient for the outputs; the weights get none."""
+        output, at_tokens, at_steps = ctx.saved_tensors
+        x = output.float()
+        gradient = x * (2 * above * at_tokens)[:, :, None]
+        steps = (x[:, 1:] - x[:, :-1]) * (2 * above * at_steps)[:, :, None]
+        gradient[:, 1:] += steps
+        gradient[:, :-1] -= steps
+        return gradient.to(output.dtype), None, None
 
 
 class Penalties(Callback):
