@@ -44,10 +44,14 @@ def read_and_pool(model: TextClassifier, ids: Tensor, lengths: Sequence[int]) ->
             state = [(h[:, :rows], c[:, :rows]) for h, c in state]
         output, _, state = model.encoder(ids[:rows, start : start + step], state)  # (rows, step, emb_sz)
         output = output.float()  # sums are never made in half precision
-        position = torch.arange(start, start + output.shape[1], device=ids.device)  # (step,)
-        ignored = ((position < begin[:rows]) | (position >= end[:rows]))[:, :, None]  # (rows, step, 1)
-        largest[:rows] = torch.maximum(largest[:rows], output.masked_fill(ignored, float("-inf")).amax(dim=1))
-        total[:rows] += output.masked_fill(ignored, 0).sum(dim=1)
+        # Mostly all of a chunk is pooled: then nothing has to be masked.
+        for_largest = for_total = output
+        if start < max(first[:rows]) or lengths[rows - 1] < start + output.shape[1]:
+            position = torch.arange(start, start + output.shape[1], device=ids.device)  # (step,)
+            ignored = ((position < begin[:rows]) | (position >= end[:rows]))[:, :, None]  # (rows, step, 1)
+            for_largest, for_total = output.masked_fill(ignored, float("-inf")), output.masked_fill(ignored, 0)
+        largest[:rows] = torch.maximum(largest[:rows], for_largest.amax(dim=1))
+        total[:rows] += for_total.sum(dim=1)
         at_end = (end[:rows] - 1 - start).clamp(0, output.shape[1] - 1)  # the last token, or the last one so far
         last[:rows] = output.gather(1, at_end[:, :, None].expand(-1, -1, output.shape[2])).squeeze(1)
     return torch.cat([last, largest, total / (end - begin)], dim=1)
