@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from side_by_side import RESULTS, parser, receipt_of
 from tqdm import tqdm
 
@@ -50,6 +51,7 @@ def measure(one: Exercise, repeats: int) -> dict[str, Any]:
 def main() -> int:
     """Run the command line above; 1 if a check in the middle of them takes half a second or more."""
     options = parser(__doc__, repeats=3).parse_args()
+    torch.set_num_threads(options.threads)  # one that waits for work takes processor time, too
     receipt = receipt_of("checks")
     checks = {name: measure(exercise(name), options.repeats) for name in tqdm(EXERCISE_NAMES)}
     medians = {
