@@ -111,7 +111,7 @@ bench: $(READY) ## measure the speed beside fastai's, some ten minutes, and writ
 	for script in tokenization lm_batches lm_step "lm_step --threads 2" classifier_speed start_and_memory checks; do \
 		set -- $$script; name=$$1; shift; $(BIN)/python benchmarks/$$name.py "$$@" || exit 1; \
 	done
-	$(BIN)/python benchmarks/table.py
+	$(BIN)/python benchmarks/readme.py
 
 .PHONY: clean
 clean: ## remove what was built (not .venv, not work/, not the marks in runs/grading/)

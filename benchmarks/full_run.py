@@ -3,6 +3,7 @@
     python benchmarks/full_run.py train --packed runs/imdb --recipe ours --pretrained runs/wiki --direction forward
     python benchmarks/full_run.py train ... --direction backward
     python benchmarks/full_run.py report --recipe ours           # writes results/imdb_ours.json
+    python benchmarks/readme.py                                  # and the README's table
 
 Everything of a recipe lies in runs/full/RECIPE; a training that was interrupted goes on when it is called again, and a
 stage that is done is not done again. With --ask valid it is the held-out tenth of the training texts that is asked
@@ -12,6 +13,7 @@ says so. benchmarks/GPU.md is the runbook.
 
 import argparse
 import json
+import statistics
 import sys
 import time
 from dataclasses import asdict, replace
@@ -152,6 +154,7 @@ def report(options: argparse.Namespace) -> Path:
         "asked": first["results"]["asked"],
         "texts": int(known.sum()),
         "scores": scores,
+        **_what_it_took(receipts),
         "directions": {way: receipt["results"] for way, receipt in receipts.items()},
     }
     whole["end"] = max(receipt["end"] for receipt in receipts.values())
@@ -163,6 +166,17 @@ def report(options: argparse.Namespace) -> Path:
     for name, score in scores.items():
         print(f"{name:9} {score['accuracy']:.4f}  ({score['low']:.4f} to {score['high']:.4f})")
     return path
+
+
+def _what_it_took(receipts: dict[str, dict]) -> dict:
+    """Return minutes a direction, the median speed of the language models' epochs, and the most memory of a GPU."""
+    results = {way: receipt["results"] for way, receipt in receipts.items()}
+    epochs = [one["trainings"][f"language model {way}"]["epochs"] for way, one in results.items()]
+    return {
+        "minutes": {way: one["minutes"] for way, one in results.items()},
+        "lm_tokens_per_second": statistics.median(epoch["tokens_per_second"] for some in epochs for epoch in some),
+        "peak_gpu_memory_gb": max(one["peak_gpu_memory_gb"] or 0 for one in results.values()) or None,
+    }
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -78,6 +78,18 @@ def test_both_directions_and_their_mean_are_reported(rehearsed):
     assert scores["forward"]["against_ensemble"]["p_value"] <= 1
 
 
+def test_what_it_took_is_reported(rehearsed):
+    results = report(rehearsed[0])["results"]
+    assert results["minutes"] == {way: results["directions"][way]["minutes"] for way in full_run.WAYS}
+    speeds = [
+        epoch["tokens_per_second"]
+        for way in full_run.WAYS
+        for epoch in results["directions"][way]["trainings"][f"language model {way}"]["epochs"]
+    ]
+    assert min(speeds) <= results["lm_tokens_per_second"] <= max(speeds)
+    assert results["peak_gpu_memory_gb"] is None  # a processor has none
+
+
 def test_a_stage_that_is_done_is_not_done_again(rehearsed, capsys):
     folder, packed = rehearsed
     before = np.load(place(folder) / "probs-forward.npz")["probs"]

@@ -1,17 +1,10 @@
-"""Write what the speed benchmarks found, as it stands in results/, into the README, between its two markers.
+"""What the speed benchmarks found, as a table for the README."""
 
-python benchmarks/table.py            # make bench runs the benchmarks first
-"""
-
-import sys
 from pathlib import Path
 from typing import Any
 
-from ulmfit_lib.files import write_atomically
 from ulmfit_lib.receipts import read_receipt
 
-ROOT = Path(__file__).resolve().parent.parent
-BEGIN, END = "<!-- speed: begin (benchmarks/table.py writes this) -->", "<!-- speed: end -->"
 #: The work, its receipt, and which of our ways is meant (None where there is one).
 ROWS = (
     ("tokenize the shipped reviews", "tokenization", None),
@@ -31,7 +24,7 @@ ROWS = (
 )
 
 
-def table(folder: Path) -> str:
+def speed_table(folder: Path) -> str:
     """Return the table of the receipts in a folder; a row whose receipt is missing is left out."""
     lines = ["| work | fastai | ours | times as fast | clock | turns |", "|---|---|---|---|---|---|"]
     receipts = {
@@ -72,26 +65,3 @@ def _loads(folder: Path) -> list[str]:
             f"Reading, splitting and numbering {memory['texts']:,} reviews holds {memory['peak_gb']} GB at most."
         )
     return [" ".join(lines)] if lines else []
-
-
-def with_table(readme: str, text: str) -> str:
-    """Return the README with the table between its markers.
-
-    Raises:
-        ValueError: the markers are not there, each once.
-    """
-    if readme.count(BEGIN) != 1 or readme.count(END) != 1:
-        raise ValueError(f"The README must hold {BEGIN} and {END}, each once.")
-    before, rest = readme.split(BEGIN)
-    return f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}"
-
-
-def main() -> int:
-    """Write the table."""
-    path = ROOT / "README.md"
-    write_atomically(path, with_table(path.read_text(encoding="utf-8"), table(ROOT / "results")))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
