@@ -25,18 +25,16 @@ import torch
 from ulmfit_lib.ensemble import accuracy_interval, average_probs, calibration, mcnemar
 from ulmfit_lib.errors import ConfigError, UlmfitError
 from ulmfit_lib.files import write_atomically
-from ulmfit_lib.fine_tuning import fine_tune_language_model
 from ulmfit_lib.one_way import Job, train_one_way
 from ulmfit_lib.packed_material import from_packed
 from ulmfit_lib.packing import unpack
 from ulmfit_lib.pipeline import choose_device
 from ulmfit_lib.receipts import finish_receipt, start_receipt
-from ulmfit_lib.recipe import Recipe, load_recipe, to_toml
+from ulmfit_lib.recipe import load_recipe, to_toml
+from ulmfit_lib.time_budget import fit_into
 
 ROOT = Path(__file__).resolve().parent.parent
 WAYS = ("forward", "backward")
-_PROBE_STEPS = 40
-_SHARE_OF_LANGUAGE_MODEL = 0.75  # of the time: the classifier reads a quarter of the texts, and no softmax
 
 
 def train(options: argparse.Namespace) -> None:
@@ -52,7 +50,9 @@ def train(options: argparse.Namespace) -> None:
     packed = unpack(options.packed)
     material = from_packed(packed, leak=recipe.leak, ask_test=options.ask == "test", seed=options.seed)
     if options.minutes:
-        recipe = trimmed(recipe, material, options, device)
+        fitted = fit_into(options.minutes, recipe, material, options.direction, device, options.precision)
+        print(fitted.said, flush=True)
+        recipe = fitted.recipe
     (folder / f"{options.direction}.toml").write_text(to_toml(recipe))
     where = {"seed": options.seed, "device": device, "precision": options.precision}
     command = (
@@ -86,41 +86,6 @@ def train(options: argparse.Namespace) -> None:
     finish_receipt(receipt, results, folder / f"receipt-{options.direction}.json")
     for line in done.lines:
         print(f"{line.stage} {line.direction}: loss {line.loss:.4f}, accuracy {line.accuracy:.4f}", flush=True)
-
-
-def trimmed(recipe: Recipe, material: object, options: argparse.Namespace, device: str) -> Recipe:
-    """Return the recipe with as many language-model epochs as the time allows, measured on some steps."""
-    bs, wanted = recipe.lm_bs or 64, recipe.lm_epochs
-    docs, n = [], 0
-    for doc in material.unlabelled.docs:
-        docs.append(doc)
-        n += len(doc)
-        if n > (_PROBE_STEPS + 1) * bs * recipe.seq_len:
-            break
-    from ulmfit_lib.awd_lstm import lm_config
-    from ulmfit_lib.fine_tuning import FineTuningPlan
-    from ulmfit_lib.pretrained_models import model_sizes, pretrained_model
-
-    sizes = model_sizes(recipe, pretrained_model(recipe.pretrained, options.direction))
-    result = fine_tune_language_model(
-        docs,
-        docs[: max(1, len(docs) // 4)],
-        material.vocab,
-        config=lm_config(len(material.vocab), recipe.lm_drop_mult, **sizes),
-        plan=FineTuningPlan.from_scratch(1, 1e-4),
-        bs=min(bs, max(1, n // (4 * recipe.seq_len))),
-        seq_len=recipe.seq_len,
-        device=device,
-        precision=options.precision,
-    )
-    rate = result.history.epochs[-1].tokens_per_second
-    minutes_an_epoch = sum(map(len, material.unlabelled.docs)) / rate / 60
-    fits = int(options.minutes * _SHARE_OF_LANGUAGE_MODEL / minutes_an_epoch) - recipe.lm_frozen_epochs
-    print(f"{rate:,.0f} tokens/s, {minutes_an_epoch:.1f} minutes an epoch of the language model", flush=True)
-    if fits >= wanted:
-        return recipe
-    print(f"{options.minutes:g} minutes: {max(1, fits)} of {wanted} epochs", flush=True)
-    return replace(recipe, lm_epochs=max(1, fits))
 
 
 def report(options: argparse.Namespace) -> Path:

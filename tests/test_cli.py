@@ -219,9 +219,10 @@ def test_a_run_says_what_it_did_and_where_it_lies(write, tmp_path, capsys, monke
     path = write("films.csv", TABLE)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")  # so that the command's own setting is undone too
-    options = ["--direction", "forward", "--lm-epochs", 1, "--epochs", 1, "--threads", 1]
+    options = ["--direction", "forward", "--lm-epochs", 1, "--epochs", 1, "--threads", 1, "--minutes", 99]
     code, out, err = call(capsys, "run", "--texts", path, *options)
     assert code == 0, err
+    assert any(line.endswith("all of them fit into 99 minutes a direction.") for line in out)
     shown = "\n".join(out)
     for words in ("films.csv: 6 texts of 'test' scored", "language model", "classifier", "TF-IDF floor", "95 %"):
         assert words in shown
@@ -230,7 +231,8 @@ def test_a_run_says_what_it_did_and_where_it_lies(write, tmp_path, capsys, monke
     assert sum("language model, forward: epoch" in line for line in err) == 2  # one frozen, one of all
     assert sum("classifier, forward: epoch" in line for line in err) == 2  # the head, then all
     receipt = json.loads((tmp_path / "runs" / "films" / "run.json").read_text())
-    assert receipt["command"] == "ulmfit run --texts films.csv --seed 0 --direction forward --lm-epochs 1 --epochs 1"
+    command = "ulmfit run --texts films.csv --seed 0 --direction forward --lm-epochs 1 --epochs 1 --minutes 99.0"
+    assert receipt["command"] == command
 
 
 def test_ctrl_c_is_one_line_and_exit_code_130_and_leaves_what_can_be_gone_on_with(write, tmp_path, root, capsys):

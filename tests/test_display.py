@@ -30,6 +30,18 @@ def test_the_bars_add_up():
     assert whole.completed == pytest.approx(100 * (1 + 1.5) / 4)  # by cost, not by steps
 
 
+def test_a_stage_that_became_shorter_ends_sooner():
+    with display.Bars(Console(file=io.StringIO(), force_terminal=True)) as bars:
+        bars.plan(STAGES)
+        bars.shorten("b", 1)
+        bars.step("a", 10)
+        _, model, whole = bars.progress.tasks
+        assert (model.total, model.finished) == (1, False)
+        assert whole.completed == pytest.approx(100 * 1 / 2.5)
+        bars.step("b")
+        assert (model.finished, whole.completed) == (True, 100)
+
+
 def test_where_there_is_no_terminal_lines_alone_are_printed():
     file = io.StringIO()
     show(Console(file=file), [("a", 10, ""), ("b", 1, "epoch 0  loss 2.5"), ("b", 1, "epoch 1  loss [2.4]")])

@@ -545,10 +545,13 @@ def test_batch_sizes_are_powers_of_two_that_fit():
 
 class Listener(Watch):
     def __init__(self):
-        self.stages, self.done, self.lines = [], {}, []
+        self.stages, self.done, self.lines, self.shortened = [], {}, [], {}
 
     def plan(self, stages):
         self.stages = stages
+
+    def shorten(self, key, steps):
+        self.shortened[key] = steps
 
     def step(self, key, n=1, text="", share=0.0):
         assert 0 <= share <= 1

@@ -57,6 +57,12 @@ class Bars(Watch):
         self.whole = self.progress.add_task("[bold]the whole run", total=100, start=True)
         self.progress.start_task(self.tasks[stages[0].key])
 
+    def shorten(self, key: str, steps: int) -> None:
+        """Make the bar of a stage end after so many steps."""
+        stage = self.stages[key]
+        self.stages[key] = stage._replace(steps=steps, cost=stage.cost * steps / stage.steps)
+        self.progress.update(self.tasks[key], total=steps)
+
     def step(self, key: str, n: int = 1, text: str = "", share: float = 0.0) -> None:
         """Move the bar of a stage on by `n` steps, and print the line that comes with it, if one does."""
         stage, task = self.stages[key], self.tasks[key]

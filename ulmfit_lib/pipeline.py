@@ -30,11 +30,12 @@ from ulmfit_lib.ensemble import average_probs
 from ulmfit_lib.errors import ArtifactError, ConfigError, DataError
 from ulmfit_lib.files import refuse_to_replace, write_atomically
 from ulmfit_lib.material import Material, SplitTexts, prepare
-from ulmfit_lib.one_way import CLASSIFIER, Job, Line, scored, stages, train_one_way
+from ulmfit_lib.one_way import CLASSIFIER, LANGUAGE_MODEL, Job, Line, scored, stages, train_one_way
 from ulmfit_lib.parallel import in_processes
 from ulmfit_lib.pretrained_models import NONE, WT103, model_folder, pretrained_note, words_to_keep
 from ulmfit_lib.receipts import finish_receipt, start_receipt
 from ulmfit_lib.recipe import Recipe
+from ulmfit_lib.time_budget import check_minutes, fit_once
 from ulmfit_lib.unfinished import RESUME, Unfinished, unfinished
 from ulmfit_lib.vocab import Vocab
 from ulmfit_lib.watching import Stage, Watch
@@ -79,6 +80,7 @@ def run(
     restart: bool = False,
     every_steps: int | None = None,
     every_minutes: float | None = 10.0,
+    minutes: float | None = None,
 ) -> RunReport:
     """Train a language model, a classifier on its encoder, and an ensemble of both directions; save and score them.
 
@@ -102,6 +104,7 @@ def run(
         resume: go on with what an interrupted run has left, if there is something.
         restart: delete what an interrupted run has left.
         every_steps, every_minutes: from one checkpoint to the next; None for no such limit.
+        minutes: for the whole run: epochs of the language models that do not fit are left out, see `time_budget`.
 
     Raises:
         UlmfitError: texts, options or weights that do not fit, a training that went wrong, a full disk.
@@ -113,15 +116,27 @@ def run(
     recipe, watch = recipe or Recipe(), watch or Watch()
     n_processes = len(directions) if processes > 1 else 1
     check_labels(texts)
+    check_minutes(minutes)
     _check_groups(recipe, directions)
-    options = {"direction": direction, "processes": n_processes, "threads": _threads(n_processes)}
+    options = {"direction": direction, "processes": n_processes, "threads": _threads(n_processes), "minutes": minutes}
     where = {"seed": seed, "device": device, "precision": precision}
     receipt = start_receipt(command, seed=seed, data=texts, options={**options, **where, **recipe.for_receipt()})
-    same = {"direction": direction, "seed": seed, "precision": precision, "texts": texts.content, **asdict(recipe)}
+    same = {"direction": direction, "seed": seed, "precision": precision, "texts": texts.content, "minutes": minutes}
+    same.update(asdict(recipe))
     watch.plan(_stages(texts, recipe, directions))
     with unfinished(out, same, receipt, resume=resume, restart=restart) as work:
         receipt = {**work.begun["receipt"], "sittings": work.begun["sittings"]}
         material = _material(texts, recipe, seed, work, watch)
+        if minutes is not None:
+            # Directions that are trained one after the other share the time, and those at once share the threads.
+            for_each, threads = minutes * n_processes / len(directions), _threads(n_processes)
+            fitted = fit_once(
+                work.place("minutes"), for_each, recipe, material, directions[0], device, precision, threads
+            )
+            recipe = fitted.recipe
+            material.notes.append(fitted.said)
+            for way in directions:
+                watch.shorten(f"{LANGUAGE_MODEL} {way}", recipe.n_lm_epochs)
         n_labelled = len(texts.subset(TRAIN, labelled=True))
         job = Job(
             *(material, recipe, work.folder, receipt, texts.label_names, n_labelled, where),

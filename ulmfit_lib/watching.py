@@ -18,6 +18,9 @@ class Watch:
     def plan(self, stages: list[Stage]) -> None:
         """Be told, once and first, what is going to be done."""
 
+    def shorten(self, key: str, steps: int) -> None:
+        """Be told that a stage will have only so many steps."""
+
     def step(self, key: str, n: int = 1, text: str = "", share: float = 0.0) -> None:
         """Be told that `n` more steps of a stage are done and `share` of the next one, and what there is to say of
         them, such as a loss."""

@@ -28,6 +28,15 @@ def run(
         int | None,
         typer.Option(min=1, help="Epochs of each classifier after all is unfrozen.", show_default="the recipe's"),
     ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            min=0.01,
+            help="Time for the whole run: epochs of the language models that do not fit are left out, and the run says "
+            "how many.",
+            show_default="no limit",
+        ),
+    ] = None,
     seed: options.Seed = 0,
     direction: Annotated[str, typer.Option(help="both, forward or backward.")] = "both",
     device: options.Device = "auto",
@@ -79,6 +88,7 @@ def run(
         direction=direction,
         lm_epochs=lm_epochs,
         epochs=epochs,
+        minutes=minutes,
         pretrained=None if pretrained is None else Path(pretrained),
         tokenizer=tokenizer,
         lang=lang,
@@ -102,6 +112,7 @@ def run(
             restart=restart,
             every_steps=checkpoint_steps,
             every_minutes=checkpoint_minutes,
+            minutes=minutes,
         )
     plain = Console()
     plain.print(closing_table(report))
