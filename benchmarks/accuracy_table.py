@@ -32,8 +32,8 @@ def accuracy_table(folder: Path) -> str:
 def _line_of_ours(name: str, receipt: dict[str, Any]) -> str:
     results = receipt["results"]
     scores = [results["scores"].get(which) for which in WHICH]
-    widest = next(score for score in reversed(scores) if score is not None)
-    interval = f"{100 * widest['low']:.2f} to {100 * widest['high']:.2f}"
+    last = next(score for score in reversed(scores) if score is not None)
+    interval = f"{100 * last['low']:.2f} to {100 * last['high']:.2f}"
     took = [
         " + ".join(f"{minutes:.0f}" for minutes in results["minutes"].values()) + " minutes",
         f"{results['lm_tokens_per_second']:,.0f} tokens/s",

@@ -102,7 +102,7 @@ def test_epochs_are_trimmed_to_the_time_there_is(rehearsed, tmp_path, capsys):
     _, packed = rehearsed
     (tmp_path / "tiny.toml").write_text(to_toml(TINY))
     run(tmp_path, packed, "forward", "--minutes", "0.0001", "--ask", "valid")
-    assert "1 of 2 epochs" in capsys.readouterr().out
+    assert "so it learns for 1 of 2 and takes longer" in capsys.readouterr().out
     receipt = json.loads((place(tmp_path) / "receipt-forward.json").read_text())
     assert receipt["recipe"]["lm_epochs"] == 1
     assert receipt["results"]["asked"] == "valid"

@@ -59,14 +59,16 @@ def fit_into(
     rate = tokens_per_second(recipe, material, direction, device, precision)
     an_epoch = sum(map(len, material.unlabelled.docs)) / rate / 60
     frozen = recipe.n_lm_epochs - recipe.lm_epochs
-    fits = max(1, int(minutes * _SHARE_OF_LANGUAGE_MODEL / an_epoch) - frozen)
+    fits = int(minutes * _SHARE_OF_LANGUAGE_MODEL / an_epoch) - frozen
     measured = f"An epoch of the language model takes {an_epoch:.1f} minutes at {rate:,.0f} tokens/s"
+    given = f"{minutes:g} minutes a direction"
     if fits >= recipe.lm_epochs:
-        return Fitted(recipe, f"{measured}: all of them fit into {minutes:g} minutes a direction.")
-    said = (
-        f"{measured}: it learns for {fits} of {recipe.lm_epochs} epochs, to take about {minutes:g} minutes a direction."
-    )
-    return Fitted(replace(recipe, lm_epochs=fits), said)
+        return Fitted(recipe, f"{measured}: all of them fit into {given}.")
+    if fits < 1:
+        said = f"{measured}: none fits into {given}, so it learns for 1 of {recipe.lm_epochs} and takes longer."
+    else:
+        said = f"{measured}: it learns for {fits} of {recipe.lm_epochs} epochs, to take about {given}."
+    return Fitted(replace(recipe, lm_epochs=max(1, fits)), said)
 
 
 def fit_once(
