@@ -222,7 +222,7 @@ def test_a_run_says_what_it_did_and_where_it_lies(write, tmp_path, capsys, monke
     options = ["--direction", "forward", "--lm-epochs", 1, "--epochs", 1, "--threads", 1, "--minutes", 99]
     code, out, err = call(capsys, "run", "--texts", path, *options)
     assert code == 0, err
-    assert any(line.endswith("all of them fit into 99 minutes a direction.") for line in out)
+    assert any(line.endswith("all of them fit into 99 min a direction.") for line in out)
     shown = "\n".join(out)
     for words in ("films.csv: 6 texts of 'test' scored", "language model", "classifier", "TF-IDF floor", "95 %"):
         assert words in shown

@@ -52,7 +52,7 @@ def test_epochs_that_do_not_fit_are_left_out(material, ten_tokens_a_second, epoc
     fitted = time_budget.fit_into(minutes, recipe, material, "forward", "cpu")
     assert fitted.recipe == recipe_of(fits, pretrained="small", lm_frozen_epochs=frozen)
     assert said in fitted.said
-    assert f"takes {an_epoch:.1f} minutes at 10 tokens/s" in fitted.said
+    assert f"takes {an_epoch:.1f} min at 10 tokens/s" in fitted.said
 
 
 @pytest.mark.parametrize("minutes", [0, -1, float("nan"), float("inf")])
@@ -80,6 +80,7 @@ def test_a_run_says_what_it_leaves_out(tmp_path, ten_tokens_a_second, direction,
     assert len(ten_tokens_a_second) == 1
     assert any("it learns for 2 of 4 epochs" in note for note in report.notes)
     assert report.notes == report.receipt["results"]["notes"]
+    assert any("it learns for 2 of 4 epochs" in line for line in listener.lines)  # while there is time to stop it
     for way in ("forward", "backward") if direction == "both" else ("forward",):
         assert len(report.receipt["results"]["trainings"][f"language model {way}"]["epochs"]) == 2
         assert listener.done[f"language model {way}"] == listener.shortened[f"language model {way}"] == 2

@@ -135,6 +135,7 @@ def run(
             )
             recipe = fitted.recipe
             material.notes.append(fitted.said)
+            watch.step(f"{LANGUAGE_MODEL} {directions[0]}", 0, fitted.said)
             for way in directions:
                 watch.shorten(f"{LANGUAGE_MODEL} {way}", recipe.n_lm_epochs)
         n_labelled = len(texts.subset(TRAIN, labelled=True))

@@ -60,8 +60,8 @@ def fit_into(
     an_epoch = sum(map(len, material.unlabelled.docs)) / rate / 60
     frozen = recipe.n_lm_epochs - recipe.lm_epochs
     fits = int(minutes * _SHARE_OF_LANGUAGE_MODEL / an_epoch) - frozen
-    measured = f"An epoch of the language model takes {an_epoch:.1f} minutes at {rate:,.0f} tokens/s"
-    given = f"{minutes:g} minutes a direction"
+    measured = f"An epoch of the language model takes {an_epoch:.1f} min at {rate:,.0f} tokens/s"
+    given = f"{minutes:g} min a direction"
     if fits >= recipe.lm_epochs:
         return Fitted(recipe, f"{measured}: all of them fit into {given}.")
     if fits < 1:
