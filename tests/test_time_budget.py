@@ -87,10 +87,7 @@ def test_a_run_says_what_it_leaves_out(tmp_path, ten_tokens_a_second, direction,
 
 
 def test_going_on_keeps_to_the_epochs_that_were_found(tmp_path, ten_tokens_a_second, monkeypatch):
-    texts, options = (
-        make_texts(),
-        {"recipe": recipe_of(3), "direction": "forward", "minutes": 0.01, "precision": "fp32"},
-    )
+    texts, options = make_texts(), {"recipe": recipe_of(3), "direction": "forward", "minutes": 0.01}
     whole = pipeline.run(texts, out=tmp_path / "whole", **options)
 
     def stopped(*_args, **_options):

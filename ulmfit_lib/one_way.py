@@ -17,7 +17,7 @@ from ulmfit_lib.ensemble import accuracy_interval
 from ulmfit_lib.fine_tuning import fine_tune_language_model, load_encoder, save_encoder
 from ulmfit_lib.material import Material
 from ulmfit_lib.parallel import Tell
-from ulmfit_lib.pretrained import save_language_model
+from ulmfit_lib.pretrained import PretrainedLM, save_language_model
 from ulmfit_lib.pretrained_models import model_sizes, pretrained_model
 from ulmfit_lib.recipe import Recipe, classifier_batch_size, language_model_batch_size
 from ulmfit_lib.unfinished import RESUME, mark_done, what_was_done
@@ -123,6 +123,17 @@ class _Teller:
             self.tell(self.stage, n_steps - self.n, text)
 
 
+def language_model_options(recipe: Recipe, material: Material, pretrained: PretrainedLM | None) -> dict[str, Any]:
+    """Return sizes and dropout, batch size and window of the language model that a recipe makes of a material."""
+    n_tokens, n_valid = (sum(map(len, part.docs)) for part in (material.unlabelled, material.valid))
+    sizes = model_sizes(recipe, pretrained)
+    return {
+        "config": lm_config(len(material.vocab), recipe.lm_drop_mult, **sizes),
+        "bs": recipe.lm_bs or language_model_batch_size(n_tokens, n_valid),
+        "seq_len": recipe.seq_len,
+    }
+
+
 def train_language_model_stage(job: Job, way: str, tell: Tell) -> tuple[Line, dict[str, Any]]:
     """Train the language model of one direction, and save it and its encoder."""
     place = job.folder / RESUME / f"language-model-{way}"
@@ -132,17 +143,13 @@ def train_language_model_stage(job: Job, way: str, tell: Tell) -> tuple[Line, di
         return Line(**done["line"]), done["learnt"]
     material = job.material
     pretrained = pretrained_model(recipe.pretrained, way)
-    sizes = model_sizes(recipe, pretrained)
-    n_tokens, n_valid = (sum(map(len, part.docs)) for part in (material.unlabelled, material.valid))
     checkpoints = job.checkpoints(place.name)
     data = (material.unlabelled.docs, material.valid.docs, material.vocab)
     options = {
         "direction": way,
-        "config": lm_config(len(material.vocab), recipe.lm_drop_mult, **sizes),
         "pretrained": pretrained,
         "plan": recipe.fine_tuning_plan(),
-        "bs": recipe.lm_bs or language_model_batch_size(n_tokens, n_valid),
-        "seq_len": recipe.seq_len,
+        **language_model_options(recipe, material, pretrained),
         **job.where,
     }
     if job.processes > 1:

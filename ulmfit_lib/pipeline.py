@@ -121,8 +121,14 @@ def run(
     options = {"direction": direction, "processes": n_processes, "threads": _threads(n_processes), "minutes": minutes}
     where = {"seed": seed, "device": device, "precision": precision}
     receipt = start_receipt(command, seed=seed, data=texts, options={**options, **where, **recipe.for_receipt()})
-    same = {"direction": direction, "seed": seed, "precision": precision, "texts": texts.content, "minutes": minutes}
-    same.update(asdict(recipe))
+    same = {
+        "direction": direction,
+        "seed": seed,
+        "precision": precision,
+        "texts": texts.content,
+        "minutes": minutes,
+        **asdict(recipe),
+    }
     watch.plan(_stages(texts, recipe, directions))
     with unfinished(out, same, receipt, resume=resume, restart=restart) as work:
         receipt = {**work.begun["receipt"], "sittings": work.begun["sittings"]}

@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 import torch
 
-from ulmfit_lib.awd_lstm import lm_config
 from ulmfit_lib.checkpoint_files import read_checkpoint, write_checkpoint
 from ulmfit_lib.errors import ArtifactError, ConfigError
 from ulmfit_lib.fine_tuning import FineTuningPlan, fine_tune_language_model
 from ulmfit_lib.material import Material
-from ulmfit_lib.pretrained_models import model_sizes, pretrained_model
-from ulmfit_lib.recipe import Recipe, language_model_batch_size
+from ulmfit_lib.one_way import language_model_options
+from ulmfit_lib.pretrained_models import pretrained_model
+from ulmfit_lib.recipe import Recipe
 
 _SHARE_OF_LANGUAGE_MODEL = 0.75  # of the time: the classifier reads fewer texts, and has no softmax
 _PROBE_STEPS = 40
@@ -100,24 +100,21 @@ def tokens_per_second(
     recipe: Recipe, material: Material, direction: str, device: str, precision: str = "fp32"
 ) -> float:
     """Return how fast a language model of these sizes learns here, measured on some steps that are then forgotten."""
-    n_tokens, n_valid = (sum(map(len, part.docs)) for part in (material.unlabelled, material.valid))
-    bs = recipe.lm_bs or language_model_batch_size(n_tokens, n_valid)
-    docs, n = [], 0
+    options = language_model_options(recipe, material, pretrained_model(recipe.pretrained, direction))
+    bs, docs, n = options["bs"], [], 0
     for doc in material.unlabelled.docs:
         docs.append(doc)
         n += len(doc)
         if n > (_PROBE_STEPS + 1) * bs * recipe.seq_len:
             break
-    sizes = model_sizes(recipe, pretrained_model(recipe.pretrained, direction))
+    options["bs"] = min(bs, max(1, n // (4 * recipe.seq_len)))
     result = fine_tune_language_model(
         docs,
         docs[: max(1, len(docs) // 4)],
         material.vocab,
-        config=lm_config(len(material.vocab), recipe.lm_drop_mult, **sizes),
         plan=FineTuningPlan.from_scratch(1, 1e-4),
-        bs=min(bs, max(1, n // (4 * recipe.seq_len))),
-        seq_len=recipe.seq_len,
         device=device,
         precision=precision,
+        **options,
     )
     return result.history.epochs[-1].tokens_per_second
